@@ -1,0 +1,231 @@
+"""The ledger: which versions of which source files a dataflow has taken, and which it holds right now.
+
+A version is known first by what a listing tells (path, size, time, the store's own version: its *signature*), and
+once it was fetched by its content (SHA-256 and size). The ledger never expires.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from headwater.catalog.base import Store, utc_now
+from headwater.catalog.tables import flow_run, observation, source_file
+from headwater.database.engine import upsert
+from headwater.model.runs import FileState, SourceFile
+
+_PAGE = 500
+_TAKEN = (FileState.CLAIMED.value, FileState.LOADED.value, FileState.DUPLICATE.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileVersion:
+    """What a listing tells of a file. `path` is in its stored form (`headwater.model.paths`)."""
+
+    path: str
+    size_bytes: int | None
+    modified_at: datetime | None
+    version: str | None
+
+    @property
+    def signature(self) -> str:
+        """Two versions of a path with the same signature count as the same until their bytes were seen."""
+        modified = self.modified_at.isoformat() if self.modified_at is not None else ""
+        return f"{'' if self.size_bytes is None else self.size_bytes}|{modified}|{self.version or ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A file version that a run takes. `supersedes` are ids of earlier versions whose rows this one replaces."""
+
+    id: str
+    file: FileVersion
+    group: int
+    supersedes: tuple[str, ...] = ()
+
+
+class Ledger(Store):
+    """File versions and claims on them."""
+
+    def known(self, flow: str, files: Sequence[FileVersion]) -> dict[tuple[str, str], list[tuple[str, FileState]]]:
+        """Ids and states of the taken versions among `files`, by path and signature; the others are left out."""
+        found: dict[tuple[str, str], list[tuple[str, FileState]]] = {}
+        with self._read() as connection:
+            for page in _pages([file.path for file in files]):
+                query = sa.select(source_file.c.id, source_file.c.path, source_file.c.signature, source_file.c.state)
+                here = (source_file.c.flow == flow) & source_file.c.path.in_(page) & source_file.c.state.in_(_TAKEN)
+                for row in connection.execute(query.where(here)):
+                    found.setdefault((row.path, row.signature), []).append((row.id, FileState(row.state)))
+        return found
+
+    def claim(self, flow: str, flow_run_id: str, claims: Iterable[Claim]) -> list[str]:
+        """Take file versions for a run; returns the ids of those that it got.
+
+        A version that another run holds is left to that run: the database decides, also between two runs at once.
+        """
+        got: list[str] = []
+        now = utc_now()
+        with self._begin() as connection:
+            for claim in claims:
+                result = connection.execute(
+                    upsert(connection, source_file)
+                    .values(
+                        id=claim.id,
+                        flow=flow,
+                        path=claim.file.path,
+                        signature=claim.file.signature,
+                        size_bytes=claim.file.size_bytes,
+                        modified_at=claim.file.modified_at,
+                        version=claim.file.version,
+                        state=FileState.CLAIMED.value,
+                        flow_run_id=flow_run_id,
+                        group_number=claim.group,
+                        supersedes=list(claim.supersedes),
+                        changed_at=now,
+                    )
+                    .on_conflict_do_nothing()
+                )
+                if result.rowcount:
+                    got.append(claim.id)
+        return got
+
+    def of_run(self, flow_run_id: str, *, group: int | None = None) -> list[SourceFile]:
+        """The files that a run took, by path; of one group, or all."""
+        query = sa.select(source_file).where(source_file.c.flow_run_id == flow_run_id)
+        if group is not None:
+            query = query.where(source_file.c.group_number == group)
+        return [_source_file(row) for row in self._all(query.order_by(source_file.c.path, source_file.c.id))]
+
+    def superseded_by(self, flow_run_id: str) -> list[str]:
+        """Ids of the earlier file versions whose rows the run's files replace."""
+        query = sa.select(source_file.c.supersedes).where(
+            source_file.c.flow_run_id == flow_run_id, source_file.c.state == FileState.CLAIMED.value
+        )
+        return sorted({old for row in self._all(query) for old in row["supersedes"]})
+
+    def record_content(self, file_id: str, *, sha256: str, size_bytes: int, reprocess: bool) -> str | None:
+        """Say what a claimed file's bytes are. Returns the path that brought the same bytes before, or None.
+
+        Bytes that were loaded, or that another file of the same run brings, make this one a duplicate. With
+        `reprocess`, a loaded file of the same bytes is superseded instead.
+        """
+        with self._begin() as connection:
+            mine = connection.execute(sa.select(source_file).where(source_file.c.id == file_id)).mappings().one()
+            run_lock = sa.select(flow_run.c.id).where(flow_run.c.id == mine["flow_run_id"]).with_for_update()
+            connection.execute(run_lock)
+            same = (
+                (source_file.c.flow == mine["flow"])
+                & (source_file.c.sha256 == sha256)
+                & (source_file.c.size_bytes == size_bytes)
+                & (source_file.c.id != file_id)
+            )
+            loaded = connection.execute(
+                sa.select(source_file.c.id, source_file.c.path).where(
+                    same, source_file.c.state == FileState.LOADED.value
+                )
+            ).first()
+            beside = connection.execute(
+                sa.select(source_file.c.path).where(
+                    same,
+                    source_file.c.state == FileState.CLAIMED.value,
+                    source_file.c.flow_run_id == mine["flow_run_id"],
+                )
+            ).scalar()
+            values: dict[str, Any] = {"sha256": sha256, "size_bytes": size_bytes, "changed_at": utc_now()}
+            original: str | None = beside
+            if loaded is not None and reprocess:
+                values["supersedes"] = sorted({*mine["supersedes"], loaded.id})
+            elif loaded is not None:
+                original = loaded.path
+            values["state"] = (FileState.CLAIMED if original is None else FileState.DUPLICATE).value
+            connection.execute(sa.update(source_file).where(source_file.c.id == file_id).values(**values))
+        return original
+
+    def settle(self, flow_run_id: str) -> None:
+        """The run's files are in the lake; those that they supersede no longer are."""
+        with self._begin() as connection:
+            held = connection.execute(
+                sa.select(source_file.c.supersedes).where(
+                    source_file.c.flow_run_id == flow_run_id, source_file.c.state == FileState.CLAIMED.value
+                )
+            ).scalars()
+            old = sorted({file_id for supersedes in held for file_id in supersedes})
+            for page in _pages(old):
+                self._set_state(connection, source_file.c.id.in_(page), FileState.SUPERSEDED)
+            self._set_state(
+                connection,
+                (source_file.c.flow_run_id == flow_run_id) & (source_file.c.state == FileState.CLAIMED.value),
+                FileState.LOADED,
+            )
+
+    def release(self, flow_run_id: str) -> int:
+        """Give back what the run took and did not load; returns how many files."""
+        unloaded = (FileState.CLAIMED.value, FileState.DUPLICATE.value)
+        with self._begin() as connection:
+            return self._set_state(
+                connection,
+                (source_file.c.flow_run_id == flow_run_id) & source_file.c.state.in_(unloaded),
+                FileState.RELEASED,
+            )
+
+    def release_files(self, file_ids: Collection[str]) -> None:
+        """Give back single files, such as one that changed while it was read."""
+        with self._begin() as connection:
+            self._set_state(connection, source_file.c.id.in_(list(file_ids)), FileState.RELEASED)
+
+    def observe(self, flow: str, files: Sequence[FileVersion], *, now: datetime) -> dict[str, datetime]:
+        """Note how files look that are not ready; returns by path since when each has looked as it does now."""
+        since: dict[str, datetime] = {}
+        with self._begin() as connection:
+            for file in files:
+                row = connection.execute(
+                    sa.select(observation.c.signature, observation.c.first_seen_at).where(
+                        observation.c.flow == flow, observation.c.path == file.path
+                    )
+                ).first()
+                if row is not None and row.signature == file.signature:
+                    since[file.path] = row.first_seen_at
+                    continue
+                values = {"signature": file.signature, "first_seen_at": now}
+                connection.execute(
+                    upsert(connection, observation)
+                    .values(flow=flow, path=file.path, **values)
+                    .on_conflict_do_update(index_elements=[observation.c.flow, observation.c.path], set_=values)
+                )
+                since[file.path] = now
+        return since
+
+    def forget_observations(self, flow: str, paths: Sequence[str]) -> None:
+        """Forget how files looked that are ready now."""
+        with self._begin() as connection:
+            for page in _pages(paths):
+                connection.execute(
+                    sa.delete(observation).where(observation.c.flow == flow, observation.c.path.in_(page))
+                )
+
+    @staticmethod
+    def _set_state(connection: sa.Connection, which: sa.ColumnElement[bool], state: FileState) -> int:
+        values = {"state": state.value, "changed_at": utc_now()}
+        return connection.execute(sa.update(source_file).where(which).values(**values)).rowcount
+
+
+def _pages(values: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(values), _PAGE):
+        yield list(values[start : start + _PAGE])
+
+
+def _source_file(row: Any) -> SourceFile:  # noqa: ANN401 - a database row's columns have no static types
+    return SourceFile(
+        id=row["id"],
+        flow=row["flow"],
+        path=row["path"],
+        size_bytes=row["size_bytes"],
+        modified_at=row["modified_at"],
+        version=row["version"],
+        sha256=row["sha256"],
+        state=FileState(row["state"]),
+        flow_run_id=row["flow_run_id"],
+        group=row["group_number"],
+    )

@@ -1,0 +1,166 @@
+"""The outbox: notifications are written with the change they tell of, and delivered afterwards."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from headwater.catalog.base import Store, utc_now
+from headwater.catalog.tables import delivery, event, webhook_state
+from headwater.database.engine import upsert
+from headwater.model.runs import Delivery, Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingDelivery:
+    """A delivery that is due, and since when it has been tried."""
+
+    delivery: Delivery
+    first_due_at: datetime
+
+
+class Outbox(Store):
+    """Events and their deliveries, in the order in which they were written."""
+
+    def add(self, new: Event, webhooks: Sequence[str]) -> bool:
+        """Write an event and who is to get it. False if its subject already has an event of that code."""
+        with self._begin() as connection:
+            added = connection.execute(
+                upsert(connection, event)
+                .values(
+                    id=new.id,
+                    code=new.code,
+                    subject=new.subject,
+                    dataset=new.dataset,
+                    flow=new.flow,
+                    created_at=new.created_at,
+                    body=new.body,
+                )
+                .on_conflict_do_nothing(index_elements=[event.c.subject, event.c.code])
+            ).rowcount
+            if added and webhooks:
+                connection.execute(
+                    sa.insert(delivery),
+                    [
+                        {"event_id": new.id, "webhook": name, "attempts": 0, "next_attempt_at": new.created_at}
+                        for name in webhooks
+                    ],
+                )
+        return bool(added)
+
+    def due(self, *, subjects: Sequence[str] | None = None, now: datetime, limit: int = 100) -> list[PendingDelivery]:
+        """Deliveries whose time has come, oldest event first; of certain subjects, or all.
+
+        A delivery waits while an earlier event of the same subject has not reached the same webhook, or been given up.
+        """
+        before, before_event = delivery.alias("before"), event.alias("before_event")
+        earlier = (
+            sa.select(before.c.event_id)
+            .join(before_event, before_event.c.id == before.c.event_id)
+            .where(
+                before.c.webhook == delivery.c.webhook,
+                before_event.c.subject == event.c.subject,
+                before_event.c.sequence < event.c.sequence,
+                before.c.delivered_at.is_(None),
+                before.c.given_up_at.is_(None),
+            )
+            .exists()
+        )
+        query = (
+            sa.select(delivery, event.c.id, event.c.code, event.c.subject, event.c.dataset, event.c.flow)
+            .add_columns(event.c.created_at, event.c.body)
+            .join(event, event.c.id == delivery.c.event_id)
+            .where(
+                delivery.c.delivered_at.is_(None),
+                delivery.c.given_up_at.is_(None),
+                delivery.c.next_attempt_at <= now,
+                ~earlier,
+            )
+            .order_by(event.c.sequence, delivery.c.webhook)
+            .limit(limit)
+        )
+        if subjects is not None:
+            query = query.where(event.c.subject.in_(list(subjects)))
+        return [_pending(row) for row in self._all(query)]
+
+    def waiting(self, subjects: Sequence[str]) -> list[PendingDelivery]:
+        """Deliveries of certain subjects that were tried and will be tried again."""
+        query = (
+            sa.select(delivery, event.c.id, event.c.code, event.c.subject, event.c.dataset, event.c.flow)
+            .add_columns(event.c.created_at, event.c.body)
+            .join(event, event.c.id == delivery.c.event_id)
+            .where(
+                event.c.subject.in_(list(subjects)), delivery.c.delivered_at.is_(None), delivery.c.given_up_at.is_(None)
+            )
+            .order_by(event.c.sequence, delivery.c.webhook)
+        )
+        return [_pending(row) for row in self._all(query)]
+
+    def delivered(self, event_id: str, webhook: str) -> None:
+        """The receiver has taken the event."""
+        self._after_attempt(event_id, webhook, delivered_at=utc_now(), last_error=None)
+
+    def retry(self, event_id: str, webhook: str, *, reason: str, next_attempt_at: datetime) -> None:
+        """The receiver did not take it; try again then."""
+        self._after_attempt(event_id, webhook, next_attempt_at=next_attempt_at, last_error=reason)
+
+    def give_up(self, event_id: str, webhook: str, *, reason: str) -> None:
+        """The receiver did not take it and will not be asked again."""
+        self._after_attempt(event_id, webhook, given_up_at=utc_now(), last_error=reason)
+
+    def events(self, *, subject: str | None = None, limit: int = 100) -> list[Event]:
+        """The newest events first, about one batch or flow run, or all."""
+        query = sa.select(event).order_by(event.c.sequence.desc()).limit(limit)
+        if subject is not None:
+            query = query.where(event.c.subject == subject)
+        return [_event(row) for row in self._all(query)]
+
+    def verified_etag(self, webhook: str) -> str | None:
+        """The etag of the webhook's version that has answered its challenge, or None."""
+        row = self._first(sa.select(webhook_state.c.etag).where(webhook_state.c.webhook == webhook))
+        return str(row["etag"]) if row is not None else None
+
+    def set_verified(self, webhook: str, etag: str) -> None:
+        """That version of the webhook has answered its challenge."""
+        values = {"etag": etag, "verified_at": utc_now()}
+        with self._begin() as connection:
+            connection.execute(
+                upsert(connection, webhook_state)
+                .values(webhook=webhook, **values)
+                .on_conflict_do_update(index_elements=[webhook_state.c.webhook], set_=values)
+            )
+
+    def _after_attempt(self, event_id: str, webhook: str, **values: object) -> None:
+        self._execute(
+            sa.update(delivery)
+            .where(delivery.c.event_id == event_id, delivery.c.webhook == webhook)
+            .values(attempts=delivery.c.attempts + 1, **values)
+        )
+
+
+def _event(row: Any) -> Event:  # noqa: ANN401 - a database row's columns have no static types
+    return Event(
+        id=row["id"],
+        code=row["code"],
+        subject=row["subject"],
+        dataset=row["dataset"],
+        flow=row["flow"],
+        created_at=row["created_at"],
+        body=row["body"],
+    )
+
+
+def _pending(row: Any) -> PendingDelivery:  # noqa: ANN401 - a database row's columns have no static types
+    return PendingDelivery(
+        delivery=Delivery(
+            event=_event(row),
+            webhook=row["webhook"],
+            attempts=row["attempts"],
+            next_attempt_at=row["next_attempt_at"],
+            delivered_at=row["delivered_at"],
+            last_error=row["last_error"],
+        ),
+        first_due_at=row["created_at"],
+    )

@@ -1,0 +1,353 @@
+"""The documents that people author: one class per kind, the same for YAML files, catalog and API."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, Field, HttpUrl, StringConstraints, model_validator
+
+from headwater.model.base import Document, Name
+
+XdmPath = Annotated[str, StringConstraints(pattern=r"^/[^/].*$", max_length=1024)]
+"""A property as descriptors name it: `/person/name`, slashes, without the word "properties"."""
+
+
+class SecretRef(Document):
+    """Where a secret is kept; documents never hold the secret itself. Exactly one of the two is given."""
+
+    env: str | None = None
+    file: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("give exactly one of `env` (a variable's name) and `file` (a path)")
+        return self
+
+
+class Resource(Document):
+    """What every authored document has beside its `kind`."""
+
+    name: Name
+    title: str | None = None
+    description: str | None = None
+
+
+class Account(Resource):
+    """How to reach a source, for runs without Airflow; under Airflow a Connection of the same id comes first.
+
+    `params` are the connector's own (see its page in the reference); a parameter that is secret is a `SecretRef`.
+    """
+
+    kind: Literal["account"] = "account"
+    type: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class IdentityType(StrEnum):
+    """Types of identity namespaces (spec: identity-and-profile.md, section 1)."""
+
+    COOKIE = "Cookie"
+    CROSS_DEVICE = "Cross_device"
+    DEVICE = "Device"
+    EMAIL = "Email"
+    PHONE = "Phone"
+    NON_PEOPLE = "Non_people"
+    PARTNER = "Partner"
+
+    @property
+    def joins_graphs(self) -> bool:
+        """Whether identities of this type link people's identities."""
+        return self not in (IdentityType.NON_PEOPLE, IdentityType.PARTNER)
+
+    @property
+    def makes_profiles(self) -> bool:
+        """Whether a record with such a primary identity becomes part of a person's profile."""
+        return self is not IdentityType.NON_PEOPLE
+
+
+class IdentityNamespace(Resource):
+    """What kind of identifier a value is. `name` is AEP's `code`: kept as written, compared without case."""
+
+    kind: Literal["identity_namespace"] = "identity_namespace"
+    type: IdentityType
+
+
+class XdmClass(Resource):
+    """An own class. `properties` are JSON Schema in short-name form, below the tenant's object."""
+
+    kind: Literal["class"] = "class"
+    id: str | None = None
+    behavior: Literal["record", "time-series", "adhoc"]
+    properties: dict[str, Any] = Field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+
+class FieldGroup(Resource):
+    """An own field group. `extends` names the classes it may be used with; empty means any."""
+
+    kind: Literal["field_group"] = "field_group"
+    id: str | None = None
+    extends: tuple[str, ...] = ()
+    properties: dict[str, Any] = Field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+
+class DataType(Resource):
+    """A reusable object type; a property refers to it by `$ref: <its name or id>`."""
+
+    kind: Literal["data_type"] = "data_type"
+    id: str | None = None
+    properties: dict[str, Any] = Field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+
+class Schema(Resource):
+    """One class and any number of field groups, each named by its resource name or its `$id`."""
+
+    kind: Literal["schema"] = "schema"
+    id: str | None = None
+    xdm_class: str = Field(alias="class")
+    field_groups: tuple[str, ...] = ()
+    enabled_for_profile: bool = False
+    primary_identity_in_identity_map: bool = False
+
+
+class Descriptor(Resource):
+    """An identity field or a relationship of a schema (spec: xdm.md, section 4.1)."""
+
+    kind: Literal["descriptor"] = "descriptor"
+    type: Literal["identity", "relationship"]
+    xdm_schema: Name = Field(alias="schema")
+    property: XdmPath
+    namespace: str | None = None
+    primary: bool = False
+    destination_schema: Name | None = None
+    destination_property: XdmPath | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.type == "identity" and self.namespace is None:
+            raise ValueError("an identity descriptor needs `namespace`")
+        if self.type == "relationship" and self.destination_schema is None:
+            raise ValueError("a relationship descriptor needs `destination_schema`")
+        return self
+
+
+class Dataset(Resource):
+    """A table of the lake with a schema. `name` is its SQL name. Upsert datasets change only the fields that come."""
+
+    kind: Literal["dataset"] = "dataset"
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,127}$")]
+    xdm_schema: Name = Field(alias="schema")
+    enabled_for_profile: bool = False
+    upsert: bool = False
+
+
+class Mapping(Document):
+    """One mapping: `ATTRIBUTE` copies a column, `STATIC` sets a constant, `EXPRESSION` calculates (data-prep.md)."""
+
+    source_type: Literal["ATTRIBUTE", "STATIC", "EXPRESSION"] = "ATTRIBUTE"
+    source: str
+    destination: str
+
+
+class MappingSet(Resource):
+    """How the columns of a source become the fields of a schema."""
+
+    kind: Literal["mapping_set"] = "mapping_set"
+    xdm_schema: Name = Field(alias="schema")
+    mappings: tuple[Mapping, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_destination_once(self) -> Self:
+        seen: set[str] = set()
+        for mapping in self.mappings:
+            if mapping.destination in seen:
+                raise ValueError(f"destination {mapping.destination!r} is mapped twice; each has one mapping")
+            seen.add(mapping.destination)
+        return self
+
+
+class AttributeMerge(Document):
+    """How attributes of fragments merge. `order` names datasets, first wins, and only those take part."""
+
+    type: Literal["timestampOrdered", "dataSetPrecedence"] = "timestampOrdered"
+    order: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _order_fits(self) -> Self:
+        if (self.type == "dataSetPrecedence") != bool(self.order):
+            raise ValueError("`order` names the datasets of `dataSetPrecedence`, and is given with it only")
+        return self
+
+
+class MergePolicy(Resource):
+    """How the fragments of one person become one profile (spec: identity-and-profile.md, section 3.1)."""
+
+    kind: Literal["merge_policy"] = "merge_policy"
+    schema_class: str = "_xdm.context.profile"
+    identity_graph: Literal["none", "pdg"] = "pdg"
+    attribute_merge: AttributeMerge = AttributeMerge()
+    default: bool = False
+
+
+EventCode = Literal[
+    "ing_load_success",
+    "ing_load_failure",
+    "ig_load_success",
+    "ig_load_failure",
+    "ps_load_success",
+    "ps_load_failure",
+    "sources_flow_run_success",
+    "sources_flow_run_failure",
+]
+
+
+class Webhook(Resource):
+    """Who is told about what. `secret` signs each delivery; no `datasets` means all of them."""
+
+    kind: Literal["webhook"] = "webhook"
+    url: HttpUrl
+    secret: SecretRef | None = None
+    events: tuple[EventCode, ...] = Field(min_length=1)
+    datasets: tuple[Name, ...] = ()
+    enabled: bool = True
+
+
+class Readiness(Document):
+    """When a file counts as completely written.
+
+    `settle_seconds`: unchanged for that long. `ignore`: names never taken. `marker`: a file beside it that says "done";
+    `{file}` stands for the file's own name (`{file}.ok`), without it one marker serves the folder (`_SUCCESS`).
+    """
+
+    settle_seconds: int = Field(default=60, ge=0, le=86_400)
+    ignore: tuple[str, ...] = ("*.part", "*.tmp", ".*")
+    marker: str | None = None
+
+
+class Source(Document):
+    """Which files of which account.
+
+    `files` is a glob on the name, or on the path below `path` if it has a slash; with `regex:` before it, it is a
+    regular expression on the path below `path`.
+    """
+
+    account: str
+    path: str = "/"
+    files: str = "*"
+    recursive: bool = False
+    format: Literal["auto", "json", "ndjson", "csv", "parquet"] = "auto"
+    format_options: dict[str, Any] = Field(default_factory=dict)
+    ready: Readiness = Readiness()
+
+
+class Target(Document):
+    """Where the records go."""
+
+    dataset: Name
+
+
+class Schedule(Document):
+    """When a dataflow runs (spec: sources.md, section 7). `month` does not exist; use `cron` for it."""
+
+    frequency: Literal["once", "minute", "hour", "day", "week"] | None = None
+    interval: int = Field(default=1, ge=1)
+    cron: str | None = None
+    start: AwareDatetime | None = None
+    backfill: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.frequency is None) == (self.cron is None):
+            raise ValueError("give exactly one of `frequency` and `cron`")
+        if self.frequency == "minute" and self.interval < 15:
+            raise ValueError(f"`interval` with `minute` is at least 15, not {self.interval}")
+        if self.interval != 1 and (self.frequency == "once" or self.cron is not None):
+            raise ValueError("`interval` does not go with `once` or `cron`")
+        return self
+
+
+class PartialIngestion(Document):
+    """The share of failed records, in percent, up to which a batch still loads."""
+
+    threshold_percent: float = Field(gt=0, le=100)
+
+
+class Dataflow(Resource):
+    """Which files go to which dataset, how and when."""
+
+    kind: Literal["dataflow"] = "dataflow"
+    source: Source
+    target: Target
+    mapping_set: Name | None = None
+    schedule: Schedule
+    enabled: bool = True
+    error_diagnostics: bool = True
+    partial_ingestion: PartialIngestion | None = None
+    notify: tuple[Name, ...] = ()
+
+    @property
+    def threshold_percent(self) -> float:
+        """Failed records, in percent of those read, that a batch may hold and still load."""
+        return self.partial_ingestion.threshold_percent if self.partial_ingestion else 0.0
+
+
+AnyResource = Annotated[
+    Account
+    | IdentityNamespace
+    | XdmClass
+    | FieldGroup
+    | DataType
+    | Schema
+    | Descriptor
+    | Dataset
+    | MappingSet
+    | MergePolicy
+    | Webhook
+    | Dataflow,
+    Field(discriminator="kind"),
+]
+
+RESOURCE_TYPES: dict[str, type[Resource]] = {
+    "account": Account,
+    "identity_namespace": IdentityNamespace,
+    "data_type": DataType,
+    "class": XdmClass,
+    "field_group": FieldGroup,
+    "schema": Schema,
+    "descriptor": Descriptor,
+    "dataset": Dataset,
+    "mapping_set": MappingSet,
+    "merge_policy": MergePolicy,
+    "webhook": Webhook,
+    "dataflow": Dataflow,
+}
+"""Every kind, in the order in which documents that refer to each other are applied."""
+
+
+class RunRequest(Document):
+    """What a run may override: the Params form in Airflow, the options of `headwater run`.
+
+    `window_start` and `window_end` select files by modification time, half open: start < time <= end. `reprocess` takes
+    files that are already loaded and supersedes their rows. `dry_run` checks and loads nothing; `row_limit` checks only
+    the first records of each file and implies `dry_run`.
+    """
+
+    account: str | None = None
+    path: str | None = None
+    files: str | None = None
+    window_start: AwareDatetime | None = None
+    window_end: AwareDatetime | None = None
+    reprocess: bool = False
+    dry_run: bool = False
+    row_limit: int | None = Field(default=None, ge=1)
+    trigger: Literal["scheduled", "manual", "backfill", "asset"] = "manual"
+    dag_run_id: str | None = None
+    logical_date: datetime | None = None
+
+    @property
+    def loads(self) -> bool:
+        """Whether the run loads what it reads."""
+        return not self.dry_run and self.row_limit is None
