@@ -13,11 +13,13 @@ from headwater.catalog.ledger import Ledger
 from headwater.catalog.outbox import Outbox
 from headwater.catalog.resources import ResourceStore
 from headwater.database.engine import READ_ONLY, open_engine
+from headwater.database.errors import translated
 from headwater.database.migrate import migrate
 
-HEAD = "0001"
+HEAD = "0002"
 SCRIPTS = "headwater.catalog:migrations"
 VERSION_TABLE = "headwater_catalog_version"
+_WHAT = "catalog database"
 
 
 class Stores:
@@ -44,8 +46,8 @@ class Catalog(Stores):
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        reader = engine.execution_options(**{READ_ONLY: True})
-        super().__init__(engine.begin, reader.begin)
+        self._reader = engine.execution_options(**{READ_ONLY: True})
+        super().__init__(self._begin, self._read)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -53,16 +55,32 @@ class Catalog(Stores):
 
         Raises:
             SettingsError: the URL is not one of SQLite or PostgreSQL.
+            HeadwaterError: the database refused, or could not be reached (then `retryable`).
         """
         engine = open_engine(url)
-        migrate(engine, scripts=SCRIPTS, version_table=VERSION_TABLE, head=HEAD)
+        try:
+            with translated(engine, _WHAT):
+                migrate(engine, scripts=SCRIPTS, version_table=VERSION_TABLE, head=HEAD)
+        except BaseException:
+            engine.dispose()
+            raise
         return cls(engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Stores]:
         """All changes through the stores that this gives are made together, or not at all."""
-        with self._engine.begin() as connection:
+        with self._begin() as connection:
             yield Stores(lambda: nullcontext(connection), lambda: nullcontext(connection))
+
+    @contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        with translated(self._engine, _WHAT), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        with translated(self._engine, _WHAT), self._reader.begin() as connection:
+            yield connection
 
     def close(self) -> None:
         """Give back the connections. May be called twice."""

@@ -60,16 +60,19 @@ class Ledger(Store):
                     found.setdefault((row.path, row.signature), []).append((row.id, FileState(row.state)))
         return found
 
-    def claim(self, flow: str, flow_run_id: str, claims: Iterable[Claim]) -> list[str]:
+    def claim(
+        self, flow: str, flow_run_id: str, claims: Iterable[Claim], *, state: FileState = FileState.CLAIMED
+    ) -> list[str]:
         """Take file versions for a run; returns the ids of those that it got.
 
-        A version that another run holds is left to that run: the database decides, also between two runs at once.
+        A version that another run holds is left to that run: the database decides, also between two runs at once. With
+        state `checked` nothing is held: a dry run only remembers what it looks at.
         """
         got: list[str] = []
         now = utc_now()
         with self._begin() as connection:
             for claim in claims:
-                result = connection.execute(
+                taken = connection.execute(
                     upsert(connection, source_file)
                     .values(
                         id=claim.id,
@@ -79,16 +82,17 @@ class Ledger(Store):
                         size_bytes=claim.file.size_bytes,
                         modified_at=claim.file.modified_at,
                         version=claim.file.version,
-                        state=FileState.CLAIMED.value,
+                        state=state.value,
                         flow_run_id=flow_run_id,
                         group_number=claim.group,
                         supersedes=list(claim.supersedes),
                         changed_at=now,
                     )
                     .on_conflict_do_nothing()
-                )
-                if result.rowcount:
-                    got.append(claim.id)
+                    .returning(source_file.c.id)
+                ).scalar_one_or_none()
+                if taken is not None:
+                    got.append(taken)
         return got
 
     def of_run(self, flow_run_id: str, *, group: int | None = None) -> list[SourceFile]:

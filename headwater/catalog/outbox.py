@@ -1,7 +1,6 @@
 """The outbox: notifications are written with the change they tell of, and delivered afterwards."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,14 +10,6 @@ from headwater.catalog.base import Store, utc_now
 from headwater.catalog.tables import delivery, event, webhook_state
 from headwater.database.engine import upsert
 from headwater.model.runs import Delivery, Event
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingDelivery:
-    """A delivery that is due, and since when it has been tried."""
-
-    delivery: Delivery
-    first_due_at: datetime
 
 
 class Outbox(Store):
@@ -39,8 +30,9 @@ class Outbox(Store):
                     body=new.body,
                 )
                 .on_conflict_do_nothing(index_elements=[event.c.subject, event.c.code])
-            ).rowcount
-            if added and webhooks:
+                .returning(event.c.id)
+            ).scalar_one_or_none()
+            if added is not None and webhooks:
                 connection.execute(
                     sa.insert(delivery),
                     [
@@ -48,10 +40,12 @@ class Outbox(Store):
                         for name in webhooks
                     ],
                 )
-        return bool(added)
+        return added is not None
 
-    def due(self, *, subjects: Sequence[str] | None = None, now: datetime, limit: int = 100) -> list[PendingDelivery]:
-        """Deliveries whose time has come, oldest event first; of certain subjects, or all.
+    def due(
+        self, *, subjects: Sequence[str] | None = None, code_prefix: str = "", now: datetime, limit: int = 100
+    ) -> list[Delivery]:
+        """Deliveries whose time has come, oldest event first; of certain subjects and codes, or all.
 
         A delivery waits while an earlier event of the same subject has not reached the same webhook, or been given up.
         """
@@ -68,35 +62,12 @@ class Outbox(Store):
             )
             .exists()
         )
-        query = (
-            sa.select(delivery, event.c.id, event.c.code, event.c.subject, event.c.dataset, event.c.flow)
-            .add_columns(event.c.created_at, event.c.body)
-            .join(event, event.c.id == delivery.c.event_id)
-            .where(
-                delivery.c.delivered_at.is_(None),
-                delivery.c.given_up_at.is_(None),
-                delivery.c.next_attempt_at <= now,
-                ~earlier,
-            )
-            .order_by(event.c.sequence, delivery.c.webhook)
-            .limit(limit)
-        )
-        if subjects is not None:
-            query = query.where(event.c.subject.in_(list(subjects)))
-        return [_pending(row) for row in self._all(query)]
+        query = _open_deliveries(subjects, code_prefix).where(delivery.c.next_attempt_at <= now, ~earlier)
+        return [_delivery(row) for row in self._all(query.limit(limit))]
 
-    def waiting(self, subjects: Sequence[str]) -> list[PendingDelivery]:
-        """Deliveries of certain subjects that were tried and will be tried again."""
-        query = (
-            sa.select(delivery, event.c.id, event.c.code, event.c.subject, event.c.dataset, event.c.flow)
-            .add_columns(event.c.created_at, event.c.body)
-            .join(event, event.c.id == delivery.c.event_id)
-            .where(
-                event.c.subject.in_(list(subjects)), delivery.c.delivered_at.is_(None), delivery.c.given_up_at.is_(None)
-            )
-            .order_by(event.c.sequence, delivery.c.webhook)
-        )
-        return [_pending(row) for row in self._all(query)]
+    def waiting(self, *, subjects: Sequence[str] | None = None, code_prefix: str = "") -> list[Delivery]:
+        """Deliveries that have not been made and not been given up; of certain subjects and codes, or all."""
+        return [_delivery(row) for row in self._all(_open_deliveries(subjects, code_prefix))]
 
     def delivered(self, event_id: str, webhook: str) -> None:
         """The receiver has taken the event."""
@@ -152,15 +123,24 @@ def _event(row: Any) -> Event:  # noqa: ANN401 - a database row's columns have n
     )
 
 
-def _pending(row: Any) -> PendingDelivery:  # noqa: ANN401 - a database row's columns have no static types
-    return PendingDelivery(
-        delivery=Delivery(
-            event=_event(row),
-            webhook=row["webhook"],
-            attempts=row["attempts"],
-            next_attempt_at=row["next_attempt_at"],
-            delivered_at=row["delivered_at"],
-            last_error=row["last_error"],
-        ),
-        first_due_at=row["created_at"],
+def _open_deliveries(subjects: Sequence[str] | None, code_prefix: str) -> sa.Select[Any]:
+    query = (
+        sa.select(delivery, *(column for column in event.c if column.name != "sequence"))
+        .join(event, event.c.id == delivery.c.event_id)
+        .where(delivery.c.delivered_at.is_(None), delivery.c.given_up_at.is_(None))
+        .order_by(event.c.sequence, delivery.c.webhook)
+    )
+    if code_prefix:
+        query = query.where(event.c.code.startswith(code_prefix, autoescape=True))
+    return query if subjects is None else query.where(event.c.subject.in_(list(subjects)))
+
+
+def _delivery(row: Any) -> Delivery:  # noqa: ANN401 - a database row's columns have no static types
+    return Delivery(
+        event=_event(row),
+        webhook=row["webhook"],
+        attempts=row["attempts"],
+        next_attempt_at=row["next_attempt_at"],
+        delivered_at=row["delivered_at"],
+        last_error=row["last_error"],
     )

@@ -1,6 +1,7 @@
 """The documents that people authored, by kind and name."""
 
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -8,7 +9,7 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 
 from headwater.catalog.base import Store, utc_now
-from headwater.catalog.tables import resource
+from headwater.catalog.tables import resource, xdm_definition
 from headwater.database.engine import upsert
 from headwater.errors import NotFoundError
 from headwater.model.documents import RESOURCE_TYPES, Resource
@@ -96,6 +97,24 @@ class ResourceStore(Store):
             gone = connection.execute(sa.delete(resource).where(resource.c.kind == kind, resource.c.name == name))
         if gone.rowcount == 0:
             raise NotFoundError(f"no {kind} {name!r} in the catalog")
+
+    def definitions(self) -> tuple[dict[str, Any], ...]:
+        """Every imported XDM resource, by `$id`."""
+        rows = self._all(sa.select(xdm_definition.c.body).order_by(xdm_definition.c.id))
+        return tuple(row["body"] for row in rows)
+
+    def put_definitions(self, definitions: Iterable[Mapping[str, Any]]) -> None:
+        """Keep imported XDM resources, each in place of the one with its `$id`."""
+        now = utc_now()
+        values = [{"id": body["$id"], "body": dict(body), "imported_at": now} for body in definitions]
+        if not values:
+            return
+        with self._begin() as connection:
+            statement = upsert(connection, xdm_definition)
+            replaced = {"body": statement.excluded.body, "imported_at": now}
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=[xdm_definition.c.id], set_=replaced), values
+            )
 
 
 def _stored(row: Any) -> StoredResource:  # noqa: ANN401 - a database row's columns have no static types

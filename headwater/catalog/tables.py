@@ -26,6 +26,15 @@ resource = sa.Table(
     sa.Column("updated_at", UtcDateTime, nullable=False),
 )
 
+xdm_definition = sa.Table(
+    "xdm_definition",
+    metadata,
+    sa.Column("id", sa.String(500), primary_key=True),
+    sa.Column("body", Json, nullable=False),
+    sa.Column("imported_at", UtcDateTime, nullable=False),
+)
+"""XDM resources that nobody here authors: JSON Schemas of Adobe's public repository, by `$id`."""
+
 flow_run = sa.Table(
     "flow_run",
     metadata,

@@ -17,7 +17,8 @@ READ_ONLY = "headwater_read_only"
 def open_engine(url: str) -> sa.Engine:
     """An engine for `url`; an SQLite file's folder is created.
 
-    On SQLite, transactions begin IMMEDIATE, so that two writers wait for each other instead of failing half-way.
+    Parameters are kept out of errors and logs. On SQLite, transactions begin IMMEDIATE, so that two writers wait for
+    each other instead of failing half-way.
 
     Raises:
         SettingsError: the URL is not one of SQLite or PostgreSQL with psycopg.
@@ -29,14 +30,14 @@ def open_engine(url: str) -> sa.Engine:
             "a database URL cannot be read; expected sqlite:///FILE or postgresql+psycopg://…"
         ) from error
     if parsed.get_backend_name() == "postgresql":
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise SettingsError(
             f"database URL with driver {parsed.drivername!r} is not supported; "
             "expected sqlite:///FILE or postgresql+psycopg://…"
         )
     Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, hide_parameters=True)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine

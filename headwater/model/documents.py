@@ -205,7 +205,10 @@ EventCode = Literal[
 
 
 class Webhook(Resource):
-    """Who is told about what. `secret` signs each delivery; no `datasets` means all of them."""
+    """Who is told about what. `secret` signs each delivery.
+
+    It gets the `events` of every dataflow that names it in `notify`, and of the datasets that it names itself.
+    """
 
     kind: Literal["webhook"] = "webhook"
     url: HttpUrl

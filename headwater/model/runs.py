@@ -12,7 +12,6 @@ class FlowRunState(StrEnum):
 
     IN_PROGRESS = "inProgress"
     SUCCESS = "success"
-    PARTIAL_SUCCESS = "partialSuccess"
     NO_NEW_DATA = "noNewData"
     FAILED = "failed"
 
@@ -24,13 +23,15 @@ class BatchStatus(StrEnum):
     STAGED = "staged"
     SUCCESS = "success"
     FAILED = "failed"
+    ABORTED = "aborted"
     INACTIVE = "inactive"
     DELETED = "deleted"
 
 
 class FileState(StrEnum):
-    """How a file version stands in the ledger."""
+    """How a file version stands in the ledger. `checked` ones were looked at by a dry run only."""
 
+    CHECKED = "checked"
     CLAIMED = "claimed"
     LOADED = "loaded"
     DUPLICATE = "duplicate"

@@ -104,7 +104,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.Node:
-    if not isinstance(resolve_scalar(text), str):
+    if not isinstance(resolve_scalar(text), str) or not text.replace("\n", "").isprintable():
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
     style = "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)

@@ -1,0 +1,28 @@
+"""The notifications of a flow run, in this installation's name."""
+
+from datetime import datetime
+
+from headwater.model.documents import Dataflow
+from headwater.model.runs import Batch, Event, FlowRun, FlowRunState
+from headwater.notify import Sender
+from headwater.notify import batch_event as build_batch_event
+from headwater.notify import flow_run_event as build_flow_run_event
+from headwater.notify.events import BatchEventCode, FlowRunEventCode
+from headwater.settings import Settings
+
+
+def batch_event(settings: Settings, code: BatchEventCode, batch: Batch, flow: Dataflow, *, now: datetime) -> Event:
+    """A batch passed, or failed to pass, the step that the code names."""
+    errors = batch.errors if code.endswith("_failure") else ()
+    return build_batch_event(code, batch=batch, sender=_sender(settings), now=now, flow=flow.name, errors=errors)
+
+
+def flow_run_event(settings: Settings, run: FlowRun, batch: Batch | None, *, now: datetime) -> Event:
+    """A flow run ended."""
+    failed = run.state is FlowRunState.FAILED
+    code: FlowRunEventCode = "sources_flow_run_failure" if failed else "sources_flow_run_success"
+    return build_flow_run_event(code, run=run, batch=batch, sender=_sender(settings), now=now)
+
+
+def _sender(settings: Settings) -> Sender:
+    return Sender(ims_org=settings.ims_org, sandbox=settings.sandbox, public_url=settings.public_url)

@@ -1,0 +1,232 @@
+"""The second step, once per group: fetch, check and stage files."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+from connectors.base import Connector
+from connectors.errors import FileGoneError
+from headwater.catalog.batches import GroupReport
+from headwater.errors import LakeError
+from headwater.flows.context import RunContext, lease, open_context, recorded
+from headwater.flows.fetch import FetchedFile, fetch_file
+from headwater.flows.plans import compile_run_plan
+from headwater.flows.workspace import Workspace
+from headwater.formats import FormatOptions
+from headwater.ingest import Plan, read_file
+from headwater.lake import DiagnosticsWriter, StageWriter
+from headwater.model.records import RecordCounts
+from headwater.model.runs import FileState, SourceFile, StagedFile
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, int], None]
+"""Hears what was done: `("bytes", n)` fetched or `("records", n)` read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupResult:
+    """What a group came to."""
+
+    group: int
+    files: int
+    duplicates: int
+    read: int
+    loaded: int
+    failed: int
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tally:
+    """Grows while a group is read."""
+
+    files: int = 0
+    duplicates: int = 0
+    input_bytes: int = 0
+    read: int = 0
+    staged: int = 0
+    failed: int = 0
+    renew_at: float = 0.0
+    failed_by_code: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+    def report(self, group: int, staged: tuple[StagedFile, ...]) -> GroupReport:
+        """The group's result.
+
+        Raises:
+            ValueError: records read are not the sum of those staged and those rejected.
+        """
+        return GroupReport(
+            group=group,
+            files=self.files,
+            input_bytes=self.input_bytes,
+            counts=RecordCounts(read=self.read, loaded=self.staged, failed=self.failed),
+            failed_by_code=dict(self.failed_by_code),
+            notes=tuple(self.notes),
+            staged=staged,
+        )
+
+
+def ingest_group(
+    workspace: Workspace, flow_run_id: str, group: int, *, progress: Progress | None = None
+) -> GroupResult:
+    """Read the group's files, stage the good records for the lake and keep the bad ones with their reasons.
+
+    May be repeated: what an earlier attempt staged is replaced.
+
+    Raises:
+        FileError: a file is not what the dataflow says it is; nothing of the batch will load.
+        connectors.errors.ConnectorError: a file cannot be read.
+    """
+    with recorded(workspace, flow_run_id, f"ingest {group}"):
+        context = open_context(workspace, flow_run_id)
+        report, duplicates = _read_group(workspace, context, group, progress or _silent)
+        earlier = workspace.catalog.batches.put_group(context.batch_id, report)
+        if earlier:
+            workspace.lake.discard(earlier)
+    counts = report.counts
+    log.info(
+        "batch %s group %d: %d files, %d records read, %d staged, %d failed",
+        context.batch_id, group, report.files, counts.read, counts.loaded, counts.failed,
+    )  # fmt: skip
+    return GroupResult(
+        group=group,
+        files=report.files,
+        duplicates=duplicates,
+        read=counts.read,
+        loaded=counts.loaded,
+        failed=counts.failed,
+    )
+
+
+def _silent(_what: str, _amount: int) -> None:
+    return None
+
+
+class _Sink(Protocol):
+    """Where good records go: the lake's staging area, or nowhere."""
+
+    def write(self, rows: pa.RecordBatch, source_file_id: str) -> None: ...
+
+
+class _Nowhere:
+    """What a dry run stages."""
+
+    def write(self, rows: pa.RecordBatch, source_file_id: str) -> None:
+        """Leave the rows out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _GroupReader:
+    """Reads the files of one group, one after the other."""
+
+    workspace: Workspace
+    context: RunContext
+    plan: Plan
+    connector: Connector
+    sink: _Sink
+    rejected: DiagnosticsWriter
+    tally: _Tally
+    progress: Progress
+
+    def read(self, file: SourceFile) -> None:
+        """Read one file, unless it is gone, was changed meanwhile, or its bytes are known."""
+        self._renew()
+        try:
+            with fetch_file(self.connector, file, on_bytes=self._on_bytes) as fetched:
+                if fetched.changed is not None:
+                    self._give_back(file, f"changed while it was read ({fetched.changed}); a later run takes it")
+                elif (original := self._known(file, fetched)) is not None:
+                    self.tally.duplicates += 1
+                    self.tally.notes.append(f"{file.path!r} has the same bytes as {original!r}, which is loaded")
+                else:
+                    self._read_records(file, fetched)
+        except FileGoneError:
+            self._give_back(file, "was gone before it could be read")
+
+    def _known(self, file: SourceFile, fetched: FetchedFile) -> str | None:
+        if file.state is FileState.CHECKED:
+            return None
+        return self.workspace.catalog.ledger.record_content(
+            file.id,
+            sha256=fetched.sha256,
+            size_bytes=fetched.size_bytes,
+            reprocess=self.context.request.reprocess,
+        )
+
+    def _read_records(self, file: SourceFile, fetched: FetchedFile) -> None:
+        source, tally = self.context.source, self.tally
+        tally.files += 1
+        tally.input_bytes += fetched.size_bytes
+        reader = read_file(
+            fetched.stream,
+            self.plan,
+            file=file.path,
+            format=source.format,
+            options=FormatOptions.from_json(source.format_options),
+            row_limit=self.context.request.row_limit,
+        )
+        for chunk in reader:
+            self.sink.write(chunk.rows, file.id)
+            self.rejected.write(chunk.errors)
+            tally.read += chunk.read
+            tally.staged += chunk.rows.num_rows
+            tally.failed += len(chunk.errors)
+            tally.failed_by_code.update(error.problems[0].code for error in chunk.errors)
+            self.progress("records", chunk.read)
+            self._renew()
+        tally.notes.extend(reader.report.notes)
+
+    def _give_back(self, file: SourceFile, reason: str) -> None:
+        self.workspace.catalog.ledger.release_files([file.id])
+        self.tally.notes.append(f"{file.path!r} {reason}")
+
+    def _on_bytes(self, count: int) -> None:
+        self.progress("bytes", count)
+        self._renew()
+
+    def _renew(self) -> None:
+        now = time.monotonic()
+        if now >= self.tally.renew_at:
+            self.workspace.catalog.flow_runs.renew(self.context.run.id, lease(self.workspace))
+            self.tally.renew_at = now + lease(self.workspace).total_seconds() / 10
+
+
+def _read_group(workspace: Workspace, context: RunContext, group: int, progress: Progress) -> tuple[GroupReport, int]:
+    files = [
+        file
+        for file in workspace.catalog.ledger.of_run(context.run.id, group=group)
+        if file.state in (FileState.CLAIMED, FileState.CHECKED)
+    ]
+    tally = _Tally()
+    with ExitStack() as stack:
+        connector = stack.enter_context(workspace.connect(context.source.account))
+        rejected = stack.enter_context(workspace.diagnostics.writer(context.batch_id, group))
+        stage = stack.enter_context(_stage(workspace, context, group)) if context.request.loads else None
+        reader = _GroupReader(
+            workspace=workspace,
+            context=context,
+            plan=compile_run_plan(context),
+            connector=connector,
+            sink=stage or _Nowhere(),
+            rejected=rejected,
+            tally=tally,
+            progress=progress,
+        )
+        for file in files:
+            reader.read(file)
+    staged = stage.result if stage is not None else ()
+    if stage is not None and sum(file.rows for file in staged) != tally.staged:
+        raise LakeError(f"batch {context.batch_id} group {group}: {tally.staged} records were checked, {staged} staged")
+    return tally.report(group, staged), tally.duplicates
+
+
+def _stage(workspace: Workspace, context: RunContext, group: int) -> StageWriter:
+    batch = workspace.catalog.batches.get(context.batch_id)
+    return workspace.lake.stage(context.dataset.name, batch.id, group, ingested_at=batch.created_at)

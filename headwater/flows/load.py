@@ -1,0 +1,233 @@
+"""The third to fifth step: make the batch visible in the lake, then link its identities and write its profiles."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from headwater.catalog.base import utc_now
+from headwater.catalog.catalog import Stores
+from headwater.errors import HeadwaterError, ThresholdExceededError
+from headwater.flows.context import RunContext, open_context, recorded
+from headwater.flows.events import batch_event
+from headwater.flows.notifications import enqueue
+from headwater.flows.schemas import identity_types
+from headwater.flows.workspace import Workspace
+from headwater.model.records import RecordCounts
+from headwater.model.runs import Batch, BatchStatus, ErrorSummary
+from headwater.notify.events import BatchEventCode
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from headwater.profile_store import BatchLoad
+
+log = logging.getLogger(__name__)
+
+ROWS_REJECTED = "INGEST-1212-400"
+"""AEP: rows were rejected; the diagnostics have them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LakeLoad:
+    """A batch in the lake. `snapshot_id` is None where there was nothing to commit."""
+
+    batch_id: str
+    dataset: str
+    snapshot_id: int | None
+    read: int
+    loaded: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreLoad:
+    """What a load into the identity graph or the profile store came to; empty where the dataset is not enabled."""
+
+    batch_id: str
+    counts: dict[str, int]
+
+
+def load_lake(workspace: Workspace, flow_run_id: str) -> LakeLoad:
+    """Commit the batch to the lake: all of it in one snapshot, or nothing.
+
+    The batch is `staged` in the catalog before the commit and settled after it. Repeating is safe: a batch that the
+    lake has already is only settled.
+
+    Raises:
+        ThresholdExceededError: more records failed than the dataflow tolerates; nothing was loaded.
+        LakeError: the lake refused or could not be reached.
+    """
+    with recorded(workspace, flow_run_id, "load_lake"):
+        context = open_context(workspace, flow_run_id)
+        batch = workspace.catalog.batches.get(context.batch_id)
+        if not context.request.loads:
+            settle_dry_run(workspace, batch)
+        elif batch.status is not BatchStatus.SUCCESS:
+            batch = _commit(workspace, context, batch)
+    counts = batch.counts
+    log.info(
+        "batch %s in dataset %s: %d read, %d loaded, %d failed, snapshot %s",
+        batch.id, batch.dataset, counts.read, counts.loaded, counts.failed, batch.snapshot_id,
+    )  # fmt: skip
+    return LakeLoad(
+        batch_id=batch.id,
+        dataset=batch.dataset,
+        snapshot_id=batch.snapshot_id,
+        read=counts.read,
+        loaded=counts.loaded,
+        failed=counts.failed,
+    )
+
+
+def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
+    _check_threshold(workspace, context, batch.counts)
+    catalog = workspace.catalog
+    staged = catalog.batches.staged_files(batch.id)
+    supersede = catalog.ledger.superseded_by(context.run.id)
+    snapshot_id = None
+    if staged or supersede:
+        catalog.batches.stage(batch.id)
+        snapshot_id = workspace.lake.commit(
+            batch.dataset,
+            batch.id,
+            staged,
+            flow_run_id=context.run.id,
+            counts=batch.counts,
+            supersede=supersede,
+        )
+    with catalog.transaction() as stores:
+        settle_success(workspace, stores, context, snapshot_id)
+    return catalog.batches.get(batch.id)
+
+
+def _check_threshold(workspace: Workspace, context: RunContext, counts: RecordCounts) -> None:
+    threshold = context.flow.threshold_percent
+    if not counts.failed or counts.failed * 100 <= threshold * counts.read:
+        return
+    share = counts.failed * 100 / counts.read
+    allowed = f"at most {threshold:g} %" if threshold else "none (partial ingestion is off)"
+    raise ThresholdExceededError(
+        f"{counts.failed} of {counts.read} records of batch {context.batch_id} failed ({share:.3g} %), "
+        f"{context.flow.name} tolerates {allowed}. Nothing was loaded; the files will be taken again. "
+        f"See why with `headwater batch errors {context.batch_id}`, then mend the files, the mapping or the schema."
+    )
+
+
+def settle_success(workspace: Workspace, stores: Stores, context: RunContext, snapshot_id: int | None) -> None:
+    """In one transaction: the batch is done, its files are loaded, and the event says so."""
+    now = utc_now()
+    batch = stores.batches.get(context.batch_id)
+    errors = rejected_summary(stores, batch)
+    stores.batches.settle(batch.id, BatchStatus.SUCCESS, completed_at=now, snapshot_id=snapshot_id, errors=errors)
+    stores.ledger.settle(context.run.id)
+    event = batch_event(workspace.settings, "ing_load_success", stores.batches.get(batch.id), context.flow, now=now)
+    enqueue(stores, event, context.flow)
+
+
+def rejected_summary(stores: Stores, batch: Batch) -> tuple[ErrorSummary, ...]:
+    """AEP's summary line and one line per code, where records were rejected."""
+    if not batch.counts.failed:
+        return ()
+    by_code: dict[str, int] = {}
+    for report in stores.batches.group_reports(batch.id):
+        for code, count in report.failed_by_code.items():
+            by_code[code] = by_code.get(code, 0) + count
+    summary = f"{batch.counts.failed} of {batch.counts.read} records were rejected; the batch's diagnostics say why"
+    lines = [ErrorSummary(code=ROWS_REJECTED, message=summary, record_count=batch.counts.failed)]
+    for code, count in sorted(by_code.items()):
+        lines.append(
+            ErrorSummary(code=f"INGEST-{code}-400", message=_MEANINGS.get(code, "rejected"), record_count=count)
+        )
+    return tuple(lines)
+
+
+_MEANINGS = {
+    "1401": "the record could not be read",
+    "1501": "a value could not be converted to its field's type",
+    "1502": "a value breaks a rule of the schema",
+    "1555": "a required field is missing",
+    "3700": "a mapping failed",
+}
+
+
+def settle_dry_run(workspace: Workspace, batch: Batch) -> None:
+    """Close the batch of a dry run: `aborted`, with its findings, and nothing loaded."""
+    with workspace.catalog.transaction() as stores:
+        errors = rejected_summary(stores, batch)
+        stores.batches.settle(batch.id, BatchStatus.ABORTED, completed_at=utc_now(), errors=errors)
+
+
+def load_identities(workspace: Workspace, flow_run_id: str) -> StoreLoad:
+    """Link the identities of each of the batch's records, in one transaction. Repeating changes nothing.
+
+    Raises:
+        HeadwaterError: the batch is not in the lake.
+    """
+    with recorded(workspace, flow_run_id, "load_identities"):
+        context = open_context(workspace, flow_run_id)
+        if not goes_to_profile(context):
+            return StoreLoad(batch_id=context.batch_id, counts={})
+        load = _batch_load(workspace, context)
+        result = workspace.profile_store.load_identities(load, _rows(workspace, context))
+        notes = [f"{count} identities were left out: {reason}" for reason, count in sorted(result.skipped.items())]
+        counts = {"identities": result.identities, "links": result.links}
+        return _tell(workspace, context, "ig_load_success", counts, notes)
+
+
+def load_profiles(workspace: Workspace, flow_run_id: str) -> StoreLoad:
+    """Write the batch's profile fragments and events, in one transaction. Repeating changes nothing.
+
+    Raises:
+        HeadwaterError: the batch is not in the lake.
+    """
+    with recorded(workspace, flow_run_id, "load_profiles"):
+        context = open_context(workspace, flow_run_id)
+        if not goes_to_profile(context):
+            return StoreLoad(batch_id=context.batch_id, counts={})
+        load = _batch_load(workspace, context)
+        result = workspace.profile_store.load_profiles(load, _rows(workspace, context))
+        notes = [f"{count} records made no profile: {reason}" for reason, count in sorted(result.skipped.items())]
+        counts = {key: value for key, value in asdict(result).items() if isinstance(value, int) and key != "received"}
+        return _tell(workspace, context, "ps_load_success", counts, notes)
+
+
+def _rows(workspace: Workspace, context: RunContext) -> "Iterable[pa.RecordBatch]":
+    return workspace.lake.read_staged(workspace.catalog.batches.staged_files(context.batch_id))
+
+
+def goes_to_profile(context: RunContext) -> bool:
+    """Whether the run's records go to identity graph and profile store: dataset and schema are enabled for it."""
+    return context.request.loads and context.dataset.enabled_for_profile and context.schema.enabled_for_profile
+
+
+def _batch_load(workspace: Workspace, context: RunContext) -> "BatchLoad":
+    from headwater.profile_store import BatchLoad
+
+    batch = workspace.catalog.batches.get(context.batch_id)
+    if batch.status is not BatchStatus.SUCCESS or batch.completed_at is None:
+        raise HeadwaterError(
+            f"batch {batch.id} is {batch.status.value}, not in the lake; identities and profiles follow the lake"
+        )
+    return BatchLoad(
+        batch_id=batch.id,
+        dataset=context.dataset.name,
+        ingested_at=batch.completed_at,
+        behavior=context.schema.behavior,
+        identities=context.schema.identities,
+        primary_in_identity_map=context.schema.primary_in_identity_map,
+        upsert=context.dataset.upsert,
+        namespaces=identity_types(workspace.catalog.resources),
+    )
+
+
+def _tell(
+    workspace: Workspace, context: RunContext, code: BatchEventCode, counts: dict[str, int], notes: list[str]
+) -> StoreLoad:
+    with workspace.catalog.transaction() as stores:
+        stores.flow_runs.set_profiles(context.run.id, counts)
+        stores.flow_runs.add_notes(context.run.id, notes)
+        batch = stores.batches.get(context.batch_id)
+        enqueue(stores, batch_event(workspace.settings, code, batch, context.flow, now=utc_now()), context.flow)
+    log.info("batch %s, %s: %s", context.batch_id, code, counts)
+    return StoreLoad(batch_id=context.batch_id, counts=counts)

@@ -1,0 +1,35 @@
+"""The row engine's plan for a run: compiled once per schema version and mapping set."""
+
+from functools import lru_cache
+
+from headwater.flows.context import RunContext
+from headwater.ingest import Plan, compile_plan
+
+
+def compile_run_plan(context: RunContext) -> Plan:
+    """The plan for the run's records.
+
+    Raises:
+        MappingError: the mapping set does not fit the schema.
+    """
+    return _compile(_Key(context))
+
+
+class _Key:
+    """Equal for runs whose plan is the same."""
+
+    def __init__(self, context: RunContext) -> None:
+        mapping = context.mapping_set
+        self.context = context
+        self._parts = (context.schema.version_hash, mapping.model_dump_json() if mapping is not None else None)
+
+    def __hash__(self) -> int:
+        return hash(self._parts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self._parts == other._parts
+
+
+@lru_cache(maxsize=32)
+def _compile(key: _Key) -> Plan:
+    return compile_plan(key.context.schema.json_schema, mapping=key.context.mapping_set)

@@ -1,0 +1,31 @@
+"""The catalog's XDM resources, composed."""
+
+from headwater.catalog.resources import ResourceStore
+from headwater.model.documents import IdentityNamespace, IdentityType
+from headwater.xdm import ResolvedSchema, SchemaRegistry, XdmResource
+
+_XDM_KINDS = ("data_type", "class", "field_group", "schema", "descriptor")
+
+
+def schema_registry(resources: ResourceStore, *, tenant: str) -> SchemaRegistry:
+    """A registry of everything that was applied or imported, beside the standard resources."""
+    documents = [document for kind in _XDM_KINDS for document in resources.list(kind)]
+    own = [document for document in documents if isinstance(document, XdmResource)]
+    return SchemaRegistry([*own, *resources.definitions()], tenant=tenant)
+
+
+def resolve_schema(resources: ResourceStore, name: str, *, tenant: str) -> ResolvedSchema:
+    """The schema in its resolved form.
+
+    Raises:
+        NotFoundError: there is no such schema.
+        SchemaError: it does not compose.
+    """
+    resources.get("schema", name)
+    return schema_registry(resources, tenant=tenant).resolve(name)
+
+
+def identity_types(resources: ResourceStore) -> dict[str, IdentityType]:
+    """The type of each of the catalog's own identity namespaces, by code in lower case."""
+    documents = resources.list("identity_namespace")
+    return {document.name.lower(): document.type for document in documents if isinstance(document, IdentityNamespace)}

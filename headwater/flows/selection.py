@@ -1,0 +1,129 @@
+"""Which of the files in a listing a run takes: names, windows, readiness, groups. Pure functions.
+
+Rules: sources.md, section 6, with the extensions that the specification proposes (settle time, ignored names, markers).
+"""
+
+import fnmatch
+import posixpath
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from headwater.errors import DocumentError
+from headwater.model.documents import Readiness, Source
+
+MAX_FILES = 10_000
+"""Files of one batch, as AEP advises (sources.md, section 14); more wait for the next run."""
+MAX_GROUPS = 500
+"""Groups of one run: below Airflow's limit of 1,024 mapped tasks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Modification times that a run takes, half open: `start < time <= end`. None leaves an end open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it leaves anything out."""
+        return self.start is not None or self.end is not None
+
+    def holds(self, modified_at: datetime) -> bool:
+        """Whether a file of that time is inside."""
+        return (self.start is None or modified_at > self.start) and (self.end is None or modified_at <= self.end)
+
+
+def file_matcher(source: Source) -> Callable[[str], bool]:
+    """A function that tells whether a path is one of the source's files.
+
+    Raises:
+        DocumentError: `regex:` is followed by something that is no regular expression.
+    """
+    root = source.path.rstrip("/") + "/"
+    ignored = source.ready.ignore
+    pattern = _compile(source.files)
+    whole_path = source.files.startswith("regex:") or "/" in source.files
+
+    def matches(path: str) -> bool:
+        name = posixpath.basename(path)
+        if any(fnmatch.fnmatchcase(name, ignore) for ignore in ignored):
+            return False
+        return pattern.fullmatch(path.removeprefix(root).lstrip("/") if whole_path else name) is not None
+
+    return matches
+
+
+def _compile(files: str) -> re.Pattern[str]:
+    if not files.startswith("regex:"):
+        return re.compile(_glob_to_regex(files), re.DOTALL)
+    try:
+        return re.compile(files.removeprefix("regex:"), re.DOTALL)
+    except re.error as error:
+        raise DocumentError(
+            f"`source.files` {files!r} is no regular expression: {error}", key="source.files"
+        ) from error
+
+
+def _glob_to_regex(pattern: str) -> str:
+    """`*` and `?` stay within a folder; `**/` stands for any folders, also none."""
+    parts = []
+    for piece in re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]+\])", pattern.lstrip("/")):
+        match piece:
+            case "**/":
+                parts.append("(?:[^/]+/)*")
+            case "**":
+                parts.append(".*")
+            case "*":
+                parts.append("[^/]*")
+            case "?":
+                parts.append("[^/]")
+            case _ if piece.startswith("[") and piece.endswith("]"):
+                inside = piece[1:-1].replace("\\", r"\\")
+                parts.append(f"[{'^' + inside[1:] if inside[0] == '!' else inside}]")
+            case _:
+                parts.append(re.escape(piece))
+    return "".join(parts)
+
+
+def marker_of(path: str, marker: str) -> str:
+    """The path of the file that says that `path` is complete."""
+    folder, name = posixpath.split(path)
+    return posixpath.join(folder, marker.replace("{file}", name))
+
+
+def is_marker(path: str, marker: str) -> bool:
+    """Whether `path` could be a marker, and so is no data file."""
+    return fnmatch.fnmatchcase(posixpath.basename(path), marker.replace("{file}", "*"))
+
+
+def seconds_to_wait(
+    modified_at: datetime | None, since: datetime | None, *, now: datetime, readiness: Readiness
+) -> float:
+    """How long until a file counts as settled; 0 if it does now.
+
+    It is settled if it has not been modified for `settle_seconds`, or if we have seen it unchanged for that long, which
+    also serves servers that give no times or whose clock is ahead. Both are confirmed after the file was read.
+    """
+    settle = timedelta(seconds=readiness.settle_seconds)
+    known = [time for time in (modified_at, since) if time is not None and time <= now]
+    if not settle or not known:
+        return settle.total_seconds()
+    return max(0.0, (min(known) + settle - now).total_seconds())
+
+
+def into_groups(sizes: Sequence[int | None], *, group_bytes: int) -> list[int]:
+    """A group number for each file, in order: consecutive small files share a group up to `group_bytes`."""
+    total = sum(size or 0 for size in sizes)
+    limit = max(group_bytes, total // MAX_GROUPS + 1, 1)
+    numbers: list[int] = []
+    group, filled = 0, 0
+    for size in sizes:
+        weight = size or 0
+        if numbers and filled + weight > limit and group < MAX_GROUPS - 1:
+            group, filled = group + 1, 0
+        filled += weight
+        numbers.append(group)
+    return numbers

@@ -1,0 +1,213 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from ulid import ULID
+
+from headwater.catalog.batches import GroupReport
+from headwater.catalog.catalog import Catalog
+from headwater.catalog.ledger import Claim, FileVersion
+from headwater.errors import NotFoundError
+from headwater.model.documents import Dataflow, RunRequest
+from headwater.model.records import RecordCounts
+from headwater.model.runs import (
+    BatchStatus,
+    ErrorSummary,
+    Event,
+    FileState,
+    FlowRun,
+    FlowRunState,
+    StagedFile,
+)
+
+START = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+FLOW = Dataflow.from_json(
+    {"name": "f", "source": {"account": "a"}, "target": {"dataset": "d"}, "schedule": {"frequency": "once"}}
+)
+FILE = FileVersion(path="/out/a.json", size_bytes=10, modified_at=START, version=None)
+
+
+def start_run(catalog: Catalog, dag_run_id: str | None = None) -> str:
+    run = FlowRun(
+        id=str(ULID()), flow="f", dataset="d", state=FlowRunState.IN_PROGRESS, trigger="manual", dag_run_id=dag_run_id,
+        batch_id=None, window_start=None, window_end=None, started_at=START, completed_at=None,
+    )  # fmt: skip
+    catalog.flow_runs.start(run, FLOW, RunRequest(), holder="process:h:1:1.0", lease=timedelta(minutes=5))
+    return run.id
+
+
+def claim(catalog: Catalog, run_id: str, *files: FileVersion, supersedes: tuple[str, ...] = ()) -> list[str]:
+    claims = [Claim(id=str(ULID()), file=file, group=0, supersedes=supersedes) for file in files]
+    return catalog.ledger.claim("f", run_id, claims)
+
+
+def load(catalog: Catalog, file: FileVersion, sha256: str = "00") -> str:
+    run_id = start_run(catalog)
+    [file_id] = claim(catalog, run_id, file)
+    assert catalog.ledger.record_content(file_id, sha256=sha256, size_bytes=10, reprocess=False) is None
+    catalog.ledger.settle(run_id)
+    return file_id
+
+
+def states(catalog: Catalog, run_id: str) -> list[FileState]:
+    return [file.state for file in catalog.ledger.of_run(run_id)]
+
+
+def test_a_run_keeps_the_dataflow_as_it_was(catalog: Catalog) -> None:
+    run_id = start_run(catalog)
+    assert catalog.flow_runs.document(run_id) == (FLOW, RunRequest())
+    assert catalog.flow_runs.first_started_at("f") == START
+    assert catalog.flow_runs.first_started_at("other") is None
+
+
+def test_an_open_run_is_listed_until_it_is_complete(catalog: Catalog) -> None:
+    run_id = start_run(catalog, "manual__1")
+    assert [open_id for open_id, _, _ in catalog.flow_runs.open_runs("f")] == [run_id]
+    catalog.flow_runs.complete(run_id, FlowRunState.NO_NEW_DATA, completed_at=START + timedelta(seconds=3))
+    assert catalog.flow_runs.open_runs("f") == []
+    found = catalog.flow_runs.of_dag_run("f", "manual__1")
+    assert found is not None
+    assert (found.id, found.state) == (run_id, FlowRunState.NO_NEW_DATA)
+    assert catalog.flow_runs.of_dag_run("f", "manual__2") is None
+
+
+def test_a_steps_error_goes_when_the_step_succeeds(catalog: Catalog) -> None:
+    run_id = start_run(catalog)
+    lake = ErrorSummary(code="X", message="no lake", step="load_lake")
+    catalog.flow_runs.set_step_error(run_id, "load_lake", lake)
+    catalog.flow_runs.set_step_error(run_id, "discover", ErrorSummary(code="Y", message="no host", step="discover"))
+    catalog.flow_runs.set_step_error(run_id, "discover", None)
+    assert catalog.flow_runs.get(run_id).errors == (lake,)
+
+
+def test_a_batch_adds_up_its_groups_and_a_repeated_group_replaces_itself(catalog: Catalog) -> None:
+    run_id = start_run(catalog)
+    catalog.batches.create(batch_id="b", dataset="d", flow_run_id=run_id, created_at=START)
+    catalog.flow_runs.set_batch(run_id, "b")
+    first = GroupReport(
+        group=0, files=1, input_bytes=10, counts=RecordCounts(read=3, loaded=2, failed=1), failed_by_code={"1401": 1},
+        notes=("n",), staged=(StagedFile(uri="file:///x", rows=2, size_bytes=7, group=0),),
+    )  # fmt: skip
+    second = replace(first, group=1, staged=(StagedFile(uri="file:///y", rows=2, size_bytes=5, group=1),))
+    assert catalog.batches.put_group("b", first) == ()
+    assert catalog.batches.put_group("b", second) == ()
+    again = replace(first, staged=(StagedFile(uri="file:///z", rows=2, size_bytes=1, group=0),))
+    assert catalog.batches.put_group("b", again) == first.staged
+
+    batch = catalog.batches.get("b")
+    assert batch.counts == RecordCounts(read=6, loaded=4, failed=2)
+    assert (batch.files, batch.input_bytes, batch.output_bytes) == (2, 20, 6)
+    assert [file.uri for file in catalog.batches.staged_files("b")] == ["file:///z", "file:///y"]
+    assert catalog.flow_runs.get(run_id).counts == batch.counts
+    assert [report.failed_by_code for report in catalog.batches.group_reports("b")] == [{"1401": 1}, {"1401": 1}]
+
+
+def test_a_settled_batch_keeps_its_snapshot_and_errors(catalog: Catalog) -> None:
+    run_id = start_run(catalog)
+    catalog.batches.create(batch_id="b", dataset="d", flow_run_id=run_id, created_at=START)
+    errors = (ErrorSummary(code="INGEST-1212-400", message="1 of 3", record_count=1),)
+    catalog.batches.settle("b", BatchStatus.SUCCESS, completed_at=START, snapshot_id=2**62, errors=errors)
+    batch = catalog.batches.get("b")
+    assert (batch.status, batch.snapshot_id, batch.errors) == (BatchStatus.SUCCESS, 2**62, errors)
+    with pytest.raises(NotFoundError, match="no batch 'c'"):
+        catalog.batches.get("c")
+
+
+def test_a_version_that_a_run_holds_is_not_given_to_another(catalog: Catalog) -> None:
+    first, second = start_run(catalog), start_run(catalog)
+    assert len(claim(catalog, first, FILE)) == 1
+    assert claim(catalog, second, FILE) == []
+    catalog.ledger.release(first)
+    assert len(claim(catalog, second, FILE)) == 1
+
+
+def test_a_loaded_version_is_known_and_a_changed_one_is_not(catalog: Catalog) -> None:
+    file_id = load(catalog, FILE)
+    changed = replace(FILE, size_bytes=11)
+    known = catalog.ledger.known("f", [FILE, changed])
+    assert known == {(FILE.path, FILE.signature): [(file_id, FileState.LOADED)]}
+    assert catalog.ledger.known("another", [FILE]) == {}
+
+
+def test_the_same_bytes_under_another_name_are_a_duplicate(catalog: Catalog) -> None:
+    load(catalog, FILE)
+    run_id = start_run(catalog)
+    [file_id] = claim(catalog, run_id, replace(FILE, path="/out/b.json"))
+    assert catalog.ledger.record_content(file_id, sha256="00", size_bytes=10, reprocess=False) == FILE.path
+    assert states(catalog, run_id) == [FileState.DUPLICATE]
+
+
+def test_of_two_files_with_the_same_bytes_in_one_run_one_loads(catalog: Catalog) -> None:
+    run_id = start_run(catalog)
+    first, second = claim(catalog, run_id, FILE, replace(FILE, path="/out/b.json"))
+    assert catalog.ledger.record_content(first, sha256="00", size_bytes=10, reprocess=False) is None
+    assert catalog.ledger.record_content(second, sha256="00", size_bytes=10, reprocess=False) == FILE.path
+    assert catalog.ledger.record_content(first, sha256="00", size_bytes=10, reprocess=False) is None
+    catalog.ledger.settle(run_id)
+    assert states(catalog, run_id) == [FileState.LOADED, FileState.DUPLICATE]
+
+
+def test_reprocessing_supersedes_the_loaded_version(catalog: Catalog) -> None:
+    old = load(catalog, FILE)
+    run_id = start_run(catalog)
+    [new] = claim(catalog, run_id, FILE, supersedes=(old,))
+    assert catalog.ledger.record_content(new, sha256="00", size_bytes=10, reprocess=True) is None
+    assert catalog.ledger.superseded_by(run_id) == [old]
+    catalog.ledger.settle(run_id)
+    assert states(catalog, run_id) == [FileState.LOADED]
+    assert catalog.ledger.known("f", [FILE])[FILE.path, FILE.signature] == [(new, FileState.LOADED)]
+
+
+def test_what_a_failed_run_took_is_free_again_duplicates_too(catalog: Catalog) -> None:
+    run_id = start_run(catalog)
+    first, second = claim(catalog, run_id, FILE, replace(FILE, path="/out/b.json"))
+    catalog.ledger.record_content(first, sha256="00", size_bytes=10, reprocess=False)
+    catalog.ledger.record_content(second, sha256="00", size_bytes=10, reprocess=False)
+    assert catalog.ledger.release(run_id) == 2
+    assert catalog.ledger.known("f", [FILE]) == {}
+
+
+def test_since_when_a_file_looks_as_it_does_starts_anew_with_each_change(catalog: Catalog) -> None:
+    later = START + timedelta(minutes=1)
+    assert catalog.ledger.observe("f", [FILE], now=START) == {FILE.path: START}
+    assert catalog.ledger.observe("f", [FILE], now=later) == {FILE.path: START}
+    assert catalog.ledger.observe("f", [replace(FILE, size_bytes=11)], now=later) == {FILE.path: later}
+    catalog.ledger.forget_observations("f", [FILE.path])
+    assert catalog.ledger.observe("f", [FILE], now=later) == {FILE.path: later}
+
+
+def an_event(code: str, event_id: str) -> Event:
+    return Event(id=event_id, code=code, subject="b", dataset="d", flow="f", created_at=START, body={"n": code})
+
+
+def test_an_event_is_written_once_per_subject_and_code(catalog: Catalog) -> None:
+    assert catalog.outbox.add(an_event("ing_load_success", "1"), ["hook"])
+    assert not catalog.outbox.add(an_event("ing_load_success", "2"), ["hook"])
+    assert [event.id for event in catalog.outbox.events(subject="b")] == ["1"]
+    assert len(catalog.outbox.due(now=START)) == 1
+
+
+def test_a_later_event_waits_for_the_earlier_one_of_its_batch(catalog: Catalog) -> None:
+    catalog.outbox.add(an_event("ing_load_success", "1"), ["hook", "other"])
+    catalog.outbox.add(an_event("ig_load_success", "2"), ["hook"])
+
+    def due(now: datetime = START) -> list[tuple[str, str]]:
+        return [(delivery.event.id, delivery.webhook) for delivery in catalog.outbox.due(now=now)]
+
+    assert due() == [("1", "hook"), ("1", "other")]
+    catalog.outbox.retry("1", "hook", reason="503", next_attempt_at=START + timedelta(minutes=1))
+    assert due() == [("1", "other")]
+    assert due(START + timedelta(minutes=1)) == [("1", "hook"), ("1", "other")]
+    catalog.outbox.delivered("1", "hook")
+    assert due() == [("1", "other"), ("2", "hook")]
+    catalog.outbox.give_up("2", "hook", reason="404")
+    assert due() == [("1", "other")]
+    assert [delivery.webhook for delivery in catalog.outbox.waiting(subjects=["b"])] == ["other"]
+    assert catalog.outbox.due(code_prefix="ig_", now=START) == []
+
+
+def test_a_webhook_is_verified_for_one_version(catalog: Catalog) -> None:
+    assert catalog.outbox.verified_etag("hook") is None
+    catalog.outbox.set_verified("hook", "1")
+    catalog.outbox.set_verified("hook", "2")
+    assert catalog.outbox.verified_etag("hook") == "2"

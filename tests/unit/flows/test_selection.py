@@ -1,0 +1,104 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headwater.errors import DocumentError
+from headwater.flows.selection import (
+    MAX_GROUPS,
+    Window,
+    file_matcher,
+    into_groups,
+    is_marker,
+    marker_of,
+    seconds_to_wait,
+)
+from headwater.model.documents import Readiness, Source
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "taken"),
+    [
+        ("*.json", "/out/a.json", True),
+        ("*.json", "/out/deep/a.json", True),
+        ("*.json", "/out/a.json.part", False),
+        ("*.json*", "/out/.a.json", False),
+        ("a?.csv", "/out/a1.csv", True),
+        ("a[12].csv", "/out/a3.csv", False),
+        ("a[!12].csv", "/out/a3.csv", True),
+        ("2026/*.csv", "/out/2026/a.csv", True),
+        ("2026/*.csv", "/out/2026/11/a.csv", False),
+        ("**/*.csv", "/out/a.csv", True),
+        ("2026/**/*.csv", "/out/2026/11/22/a.csv", True),
+        (r"regex:\d{4}/.*\.csv", "/out/2026/a.csv", True),
+        (r"regex:\d{4}/.*\.csv", "/out/x/2026/a.csv", False),
+        ("a+(b).csv", "/out/a+(b).csv", True),
+        ("*", "/out/x.tmp", False),
+    ],
+)
+def test_a_pattern_takes_the_files_it_names(files: str, path: str, taken: bool) -> None:
+    assert file_matcher(Source(account="a", path="/out", files=files))(path) is taken
+
+
+def test_a_pattern_is_relative_to_the_folder_even_at_the_root() -> None:
+    assert file_matcher(Source(account="a", path="/", files="in/*.csv"))("/in/a.csv")
+
+
+def test_a_wrong_regular_expression_is_named() -> None:
+    with pytest.raises(DocumentError, match=r"'regex:\(' is no regular expression"):
+        file_matcher(Source(account="a", files="regex:("))
+
+
+def test_a_window_is_open_at_its_start_and_closed_at_its_end() -> None:
+    window = Window(start=NOW - timedelta(hours=1), end=NOW)
+    assert not window.holds(NOW - timedelta(hours=1))
+    assert window.holds(NOW)
+    assert not window.holds(NOW + timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize(
+    ("modified_at", "since", "seconds"),
+    [
+        (NOW - timedelta(seconds=61), None, 0),
+        (NOW - timedelta(seconds=20), None, 40),
+        (None, None, 60),
+        (None, NOW - timedelta(seconds=60), 0),
+        (NOW + timedelta(hours=1), NOW - timedelta(seconds=30), 30),
+        (NOW + timedelta(hours=1), None, 60),
+    ],
+)
+def test_a_file_settles_by_its_time_or_by_what_we_saw(
+    modified_at: datetime | None, since: datetime | None, seconds: float
+) -> None:
+    assert seconds_to_wait(modified_at, since, now=NOW, readiness=Readiness(settle_seconds=60)) == seconds
+
+
+def test_without_a_settle_time_every_file_is_settled() -> None:
+    assert seconds_to_wait(None, None, now=NOW, readiness=Readiness(settle_seconds=0)) == 0
+
+
+def test_a_marker_stands_beside_its_file_or_serves_its_folder() -> None:
+    assert marker_of("/out/a.csv", "{file}.ok") == "/out/a.csv.ok"
+    assert marker_of("/out/a.csv", "_SUCCESS") == "/out/_SUCCESS"
+    assert is_marker("/out/b.csv.ok", "{file}.ok")
+    assert not is_marker("/out/b.csv", "{file}.ok")
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 5_000))), st.integers(1, 10_000))
+def test_groups_are_consecutive_and_no_larger_than_asked_unless_by_one_file(
+    sizes: list[int | None], group_bytes: int
+) -> None:
+    groups = into_groups(sizes, group_bytes=group_bytes)
+    assert groups == sorted(groups)
+    assert set(groups) == set(range(len(set(groups))))
+    limit = max(group_bytes, sum(size or 0 for size in sizes) // MAX_GROUPS + 1)
+    for number in set(groups):
+        members = [size or 0 for size, group in zip(sizes, groups, strict=True) if group == number]
+        assert sum(members) <= limit or sum(1 for size in members if size) == 1
+
+
+def test_many_large_files_stay_below_the_limit_of_mapped_tasks() -> None:
+    assert max(into_groups([100] * 5_000, group_bytes=1)) < MAX_GROUPS
