@@ -81,7 +81,8 @@ def close_run(workspace: Workspace, flow_run_id: str, *, failure: str | None = N
         flow_runs.set_step_error(run.id, "discover", _unexplained("discover", failure))
     run = flow_runs.get(flow_run_id)
     with workspace.catalog.transaction() as stores:
-        stores.ledger.release(run.id)
+        if run.batch_id is None or stores.batches.get(run.batch_id).status is not BatchStatus.SUCCESS:
+            stores.ledger.release(run.id)
         now = utc_now()
         stores.flow_runs.complete(run.id, _final_state(stores, run), completed_at=now)
         closed = stores.flow_runs.get(run.id)

@@ -18,7 +18,7 @@ from headwater.model.runs import FlowRun
 from headwater.profile import MergedProfile
 from headwater.settings import Settings
 from tests.servers.asyncssh_sftp import AsyncsshServer, asyncssh_server
-from tests.servers.webhook import WebhookReceiver, webhook_receiver
+from tests.servers.webhook import Answer, WebhookReceiver, webhook_receiver
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "luma"
 TENANT = "techmarketingdemos"
@@ -74,6 +74,7 @@ def luma_installation(folder: Path, **settings: object) -> Iterator[Installation
     with ExitStack() as stack:
         sftp = stack.enter_context(asyncssh_server(root))
         receiver = stack.enter_context(webhook_receiver())
+        receiver.answers.append(Answer(headers={"Content-Type": "text/plain"}, echo="CHALLENGE"))
         stack.enter_context(environment({KEY_VARIABLE: sftp.private_key, SECRET_VARIABLE: SECRET}))
         loaded = Settings.load(home=folder / "home", tenant=TENANT, allow_private_webhooks=True, **settings)
         workspace = stack.enter_context(open_workspace(loaded))
@@ -86,7 +87,8 @@ def luma_installation(folder: Path, **settings: object) -> Iterator[Installation
 
 def sftp_account(sftp: AsyncsshServer, **changes: object) -> Account:
     """The example's account, for a running server."""
-    params = sftp.config(private_key=SecretRef(env=KEY_VARIABLE).to_json(), timeout_seconds=5, **changes)
+    usual: dict[str, object] = {"private_key": SecretRef(env=KEY_VARIABLE).to_json(), "timeout_seconds": 5}
+    params = sftp.config(**usual | changes)
     return Account(name="luma_sftp", type="sftp", params=params)
 
 

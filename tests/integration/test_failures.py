@@ -1,6 +1,5 @@
 """What goes wrong at the source, in the documents or at the receiver: a clear message, and a consistent state."""
 
-import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -34,8 +33,7 @@ def test_a_wrong_password(luma: Installation) -> None:
     luma.put_samples()
     with_account(luma, private_key=None, password="wrong")
     run = luma.run(LOYALTY)
-    assert re.search(r"refused .*luma|luma.* refused|not accept", run.errors[0].message), run.errors[0].message
-    assert "wrong" not in run.errors[0].message.split("password")[0]
+    assert f"did not accept user '{luma.sftp.username}' with password" in run.errors[0].message
     assert_nothing_happened(luma, run)
 
 
@@ -62,8 +60,7 @@ def test_a_folder_that_may_not_be_listed(luma: Installation) -> None:
     luma.put_samples()
     with luma.sftp.faults.denying("/outbox"):
         run = luma.run(LOYALTY)
-    assert "/outbox" in run.errors[0].message
-    assert "list" in run.errors[0].message
+    assert "denies access to '/outbox'" in run.errors[0].message
     assert_nothing_happened(luma, run)
 
 
@@ -107,6 +104,7 @@ def test_a_secret_that_is_not_there(luma: Installation) -> None:
 
 def test_a_dead_receiver_delays_nothing_and_hears_of_everything_later(luma: Installation) -> None:
     luma.put_samples()
+    luma.receiver.answers.clear()
     luma.receiver.default = Answer(status=503)
     run = luma.run(LOYALTY)
     assert (run.state, run.counts.loaded) == (FlowRunState.SUCCESS, 1000)
