@@ -1,6 +1,7 @@
 """The outbox: notifications are written with the change they tell of, and delivered afterwards."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,18 @@ from headwater.catalog.base import Store, utc_now
 from headwater.catalog.tables import delivery, event, webhook_state
 from headwater.database.engine import upsert
 from headwater.model.runs import Delivery, Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which deliveries are meant: those of certain subjects, of one dataflow, of codes with a prefix, or all."""
+
+    subjects: Sequence[str] | None = None
+    flow: str | None = None
+    code_prefix: str = ""
+
+
+EVERYTHING = Selection()
 
 
 class Outbox(Store):
@@ -42,10 +55,8 @@ class Outbox(Store):
                 )
         return added is not None
 
-    def due(
-        self, *, subjects: Sequence[str] | None = None, code_prefix: str = "", now: datetime, limit: int = 100
-    ) -> list[Delivery]:
-        """Deliveries whose time has come, oldest event first; of certain subjects and codes, or all.
+    def due(self, selection: Selection = EVERYTHING, *, now: datetime, limit: int = 100) -> list[Delivery]:
+        """Deliveries whose time has come, oldest event first.
 
         A delivery waits while an earlier event of the same subject has not reached the same webhook, or been given up.
         """
@@ -62,12 +73,12 @@ class Outbox(Store):
             )
             .exists()
         )
-        query = _open_deliveries(subjects, code_prefix).where(delivery.c.next_attempt_at <= now, ~earlier)
+        query = _open_deliveries(selection).where(delivery.c.next_attempt_at <= now, ~earlier)
         return [_delivery(row) for row in self._all(query.limit(limit))]
 
-    def waiting(self, *, subjects: Sequence[str] | None = None, code_prefix: str = "") -> list[Delivery]:
-        """Deliveries that have not been made and not been given up; of certain subjects and codes, or all."""
-        return [_delivery(row) for row in self._all(_open_deliveries(subjects, code_prefix))]
+    def waiting(self, selection: Selection = EVERYTHING) -> list[Delivery]:
+        """Deliveries that have not been made and not been given up."""
+        return [_delivery(row) for row in self._all(_open_deliveries(selection))]
 
     def delivered(self, event_id: str, webhook: str) -> None:
         """The receiver has taken the event."""
@@ -123,16 +134,20 @@ def _event(row: Any) -> Event:  # noqa: ANN401 - a database row's columns have n
     )
 
 
-def _open_deliveries(subjects: Sequence[str] | None, code_prefix: str) -> sa.Select[Any]:
+def _open_deliveries(selection: Selection) -> sa.Select[Any]:
     query = (
         sa.select(delivery, *(column for column in event.c if column.name != "sequence"))
         .join(event, event.c.id == delivery.c.event_id)
         .where(delivery.c.delivered_at.is_(None), delivery.c.given_up_at.is_(None))
         .order_by(event.c.sequence, delivery.c.webhook)
     )
-    if code_prefix:
-        query = query.where(event.c.code.startswith(code_prefix, autoescape=True))
-    return query if subjects is None else query.where(event.c.subject.in_(list(subjects)))
+    if selection.code_prefix:
+        query = query.where(event.c.code.startswith(selection.code_prefix, autoescape=True))
+    if selection.subjects is not None:
+        query = query.where(event.c.subject.in_(list(selection.subjects)))
+    if selection.flow is not None:
+        query = query.where(event.c.flow == selection.flow)
+    return query
 
 
 def _delivery(row: Any) -> Delivery:  # noqa: ANN401 - a database row's columns have no static types

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
+from headwater.catalog.outbox import Selection
 from headwater.errors import HeadwaterError, NotFoundError
 from headwater.flows.context import PROCESSING_FAILED, RunContext, open_context
 from headwater.flows.events import batch_event, flow_run_event
@@ -18,7 +19,7 @@ from headwater.flows.load import (
     settle_dry_run,
     settle_success,
 )
-from headwater.flows.notifications import deliver_due, enqueue, subjects_of
+from headwater.flows.notifications import deliver_due, enqueue
 from headwater.flows.workspace import Workspace
 from headwater.model.runs import BatchStatus, ErrorSummary, FlowRun, FlowRunState
 from headwater.notify.events import BatchEventCode
@@ -44,7 +45,7 @@ def finish(
     """
     run = _find(workspace, flow, flow_run_id, dag_run_id)
     run = close_run(workspace, run.id, failure=failure)
-    deliver_due(workspace, subjects_of(run))
+    deliver_due(workspace, Selection(flow=run.flow))
     counts = run.counts
     log.info(
         "flow run %s of %s: %s; %d files, %d read, %d loaded, %d failed",

@@ -1,7 +1,6 @@
 """Notifications: written with the change they tell of, delivered from the outbox afterwards."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -9,11 +8,12 @@ from pydantic import SecretStr
 
 from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
+from headwater.catalog.outbox import EVERYTHING, Selection
 from headwater.errors import DeliveryError, NotFoundError
 from headwater.flows.accounts import read_secret
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, Webhook
-from headwater.model.runs import Delivery, Event, FlowRun
+from headwater.model.runs import Delivery, Event
 from headwater.notify import SendResult, WebhookChannel, next_attempt
 
 log = logging.getLogger(__name__)
@@ -44,36 +44,27 @@ def _subscribes(webhook: Webhook, event: Event, flow: Dataflow) -> bool:
     return webhook.enabled and concerned and event.code in webhook.events
 
 
-def subjects_of(run: FlowRun) -> list[str]:
-    """What the run's notifications are about: its batch and itself."""
-    return [subject for subject in (run.batch_id, run.id) if subject is not None]
-
-
 def deliver(workspace: Workspace, flow_run_id: str, step: Step) -> DeliveryReport:
     """Deliver what the run has to tell of one of its loads. A dead receiver never raises: the outbox keeps it."""
     run = workspace.catalog.flow_runs.get(flow_run_id)
-    return deliver_due(workspace, subjects_of(run), code_prefix=_PREFIXES[step])
+    subjects = [subject for subject in (run.batch_id, run.id) if subject is not None]
+    return deliver_due(workspace, Selection(subjects=subjects, code_prefix=_PREFIXES[step]))
 
 
-def deliver_due(
-    workspace: Workspace, subjects: Sequence[str] | None = None, *, code_prefix: str = ""
-) -> DeliveryReport:
-    """Deliver what is due, about certain batches and flow runs, or all. A dead receiver never raises."""
+def deliver_due(workspace: Workspace, selection: Selection = EVERYTHING) -> DeliveryReport:
+    """Deliver what is due. A dead receiver never raises, and is asked once only, so that it delays nobody for long."""
     outbox = workspace.catalog.outbox
     delivered = 0
-    tried: set[tuple[str, str]] = set()
-    while True:
-        due = [
-            delivery
-            for delivery in outbox.due(subjects=subjects, code_prefix=code_prefix, now=utc_now())
-            if (delivery.event.id, delivery.webhook) not in tried
-        ]
-        if not due:
-            break
+    failing: set[str] = set()
+    while due := [one for one in outbox.due(selection, now=utc_now()) if one.webhook not in failing]:
         for delivery in due:
-            tried.add((delivery.event.id, delivery.webhook))
-            delivered += _attempt(workspace, delivery)
-    waiting = outbox.waiting(subjects=subjects, code_prefix=code_prefix)
+            if delivery.webhook in failing:
+                continue
+            if _attempt(workspace, delivery):
+                delivered += 1
+            else:
+                failing.add(delivery.webhook)
+    waiting = outbox.waiting(selection)
     notes = [
         f"{delivery.event.code} of {delivery.event.subject} has not reached webhook {delivery.webhook!r} "
         f"({delivery.last_error}); next attempt at {delivery.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -56,8 +56,10 @@ def plan_apply(stores: Stores, documents: Sequence[AuthoredDocument], *, tenant:
     """
     world = World.load(stores, documents)
     problems = [problem for document in documents for problem in check_references(document, world)]
+    already_wrong = {problem.file for problem in problems}
     definitions = stores.resources.definitions()
-    problems += check_schemas(world, lambda own: SchemaRegistry([*own, *definitions], tenant=tenant))
+    found = check_schemas(world, lambda own: SchemaRegistry([*own, *definitions], tenant=tenant))
+    problems += [problem for problem in found if problem.file not in already_wrong]
     raise_problems(problems)
     order = list(RESOURCE_TYPES)
     by_kind = sorted(documents, key=lambda document: (order.index(document.kind), document.resource.name))

@@ -12,7 +12,9 @@ from connectors.registry import config_model
 from headwater.flows.resources.problems import Problem
 from headwater.flows.resources.read import AuthoredDocument
 from headwater.flows.resources.world import World
+from headwater.formats import FormatOptions
 from headwater.identity.namespaces import Namespaces
+from headwater.model.base import Document
 from headwater.model.documents import (
     Account,
     Dataflow,
@@ -26,7 +28,8 @@ from headwater.model.documents import (
     SecretRef,
     Webhook,
 )
-from headwater.model.explain import did_you_mean
+from headwater.model.explain import did_you_mean, explain
+from headwater.timestamps.options import TimestampOptions
 
 
 def check_references(document: AuthoredDocument, world: World) -> Iterator[Problem]:
@@ -125,6 +128,7 @@ def _webhook(webhook: Webhook, document: AuthoredDocument, world: World) -> Iter
 
 @_check.register
 def _dataflow(flow: Dataflow, document: AuthoredDocument, world: World) -> Iterator[Problem]:
+    yield from _format_options(flow, document)
     yield from _must_exist(document, world, Dataset, flow.target.dataset, "target", "dataset")
     for position, webhook in enumerate(flow.notify):
         yield from _must_exist(document, world, Webhook, webhook, "notify", position)
@@ -139,6 +143,21 @@ def _dataflow(flow: Dataflow, document: AuthoredDocument, world: World) -> Itera
             f"but dataset {dataset.name!r} has schema {dataset.xdm_schema!r}"
         )
         yield document.problem(message, "mapping_set")
+
+
+def _format_options(flow: Dataflow, document: AuthoredDocument) -> Iterator[Problem]:
+    written: dict[str, object] = dict(flow.source.format_options)
+    times = written.pop("timestamps", {})
+    parts: tuple[tuple[type[Document], object, tuple[str, ...]], ...] = (
+        (FormatOptions, written, ("source", "format_options")),
+        (TimestampOptions, times, ("source", "format_options", "timestamps")),
+    )
+    for options_class, options, place in parts:
+        try:
+            options_class.from_json(options)
+        except ValidationError as error:
+            for found in explain(error, options_class):
+                yield document.problem(found.message, *place, *found.location)
 
 
 def _must_exist(

@@ -7,6 +7,7 @@ from headwater.errors import SchemaError
 from headwater.flows.resources.problems import Problem
 from headwater.flows.resources.read import AuthoredDocument
 from headwater.flows.resources.world import World
+from headwater.mapping import check_mapping
 from headwater.model.documents import Dataset, DataType, Descriptor, FieldGroup, MappingSet, Resource, Schema, XdmClass
 from headwater.xdm import ResolvedSchema, SchemaRegistry, compare_schemas
 
@@ -24,6 +25,8 @@ def check_schemas(world: World, build_registry: BuildRegistry) -> Iterator[Probl
     try:
         checks = _SchemaChecks(world, given, build_registry)
     except SchemaError as error:
+        if not given:
+            raise
         yield given[0].problem(str(error))
         return
     reported: set[str] = set()
@@ -90,8 +93,6 @@ class _SchemaChecks:
             yield document.problem(message, is_conflict=True)
 
     def _mapping(self, mapping_set: MappingSet) -> Iterator[Problem]:
-        from headwater.mapping import check_mapping
-
         schema = self._world.after(Schema, mapping_set.xdm_schema)
         document = self._world.document(mapping_set)
         if schema is None or (document is None and self._responsible(schema) is None):

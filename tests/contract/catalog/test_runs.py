@@ -7,6 +7,7 @@ from ulid import ULID
 from headwater.catalog.batches import GroupReport
 from headwater.catalog.catalog import Catalog
 from headwater.catalog.ledger import Claim, FileVersion
+from headwater.catalog.outbox import Selection
 from headwater.errors import NotFoundError
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.records import RecordCounts
@@ -202,8 +203,9 @@ def test_a_later_event_waits_for_the_earlier_one_of_its_batch(catalog: Catalog) 
     assert due() == [("1", "other"), ("2", "hook")]
     catalog.outbox.give_up("2", "hook", reason="404")
     assert due() == [("1", "other")]
-    assert [delivery.webhook for delivery in catalog.outbox.waiting(subjects=["b"])] == ["other"]
-    assert catalog.outbox.due(code_prefix="ig_", now=START) == []
+    assert [delivery.webhook for delivery in catalog.outbox.waiting(Selection(subjects=["b"]))] == ["other"]
+    assert catalog.outbox.due(Selection(code_prefix="ig_"), now=START) == []
+    assert catalog.outbox.due(Selection(flow="another"), now=START) == []
 
 
 def test_a_webhook_is_verified_for_one_version(catalog: Catalog) -> None:

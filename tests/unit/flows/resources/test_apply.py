@@ -204,6 +204,16 @@ def test_every_dangling_reference_is_named_with_its_place(folder: Folder) -> Non
     assert folder.catalog.resources.list("identity_namespace") == []
 
 
+def test_a_descriptor_of_an_absent_schema_is_reported_once(folder: Folder) -> None:
+    folder.replace("descriptor.yaml", "schema: crm", "schema: nothing")
+    folder.replace("schema.yaml", "enabled_for_profile: true", "enabled_for_profile: false")
+    folder.replace("dataset.yaml", "enabled_for_profile: true", "enabled_for_profile: false")
+
+    assert folder.refuse() == [
+        "descriptor.yaml:4: schema: no schema 'nothing' in the catalog or among these documents; there are crm"
+    ]
+
+
 def test_a_standard_identity_namespace_needs_no_document(folder: Folder) -> None:
     folder.replace("descriptor.yaml", "CRMID", "ECID")
 
@@ -361,6 +371,34 @@ def test_a_mapping_set_of_another_schema_than_the_dataset_is_refused(folder: Fol
     assert (
         "flow.yaml:4: mapping_set: mapping set 'm' is for schema 'other', but dataset 'crm_people' has schema 'crm'"
     ) in folder.refuse()
+
+
+def test_a_mapping_set_that_does_not_fit_its_schema_is_refused(folder: Folder) -> None:
+    folder.write(
+        "mapping.yaml", "kind: mapping_set\nname: m\nschema: crm\nmappings: [{source: id, destination: _acme.scor}]\n"
+    )
+
+    (problem,) = folder.refuse()
+
+    assert problem.startswith(
+        "mapping.yaml:1: mapping set 'm': destination '_acme.scor' is not in the schema; did you mean '_acme.score'"
+    )
+
+
+def test_format_options_are_checked(folder: Folder) -> None:
+    folder.replace(
+        "flow.yaml",
+        'files: "*.json"}',
+        'format_options: {\n    delimter: ";",\n    timestamps: {zone: Europe/Nowhere, unit: days}}}',
+    )
+
+    assert folder.refuse() == [
+        "flow.yaml:4: source.format_options.delimter: unknown key `delimter`; did you mean `delimiter`?",
+        "flow.yaml:5: source.format_options.timestamps.unit: expected 'seconds', 'milliseconds', 'microseconds' or "
+        "'nanoseconds', found `days`",
+        "flow.yaml:5: source.format_options.timestamps.zone: 'Europe/Nowhere' is no IANA time zone; "
+        "write it like 'Europe/Berlin' or 'UTC'",
+    ]
 
 
 def test_problems_of_reading_are_reported_for_all_files(folder: Folder) -> None:
