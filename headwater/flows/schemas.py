@@ -26,6 +26,6 @@ def resolve_schema(resources: ResourceStore, name: str, *, tenant: str) -> Resol
 
 
 def identity_types(resources: ResourceStore) -> dict[str, IdentityType]:
-    """The type of each of the catalog's own identity namespaces, by code in lower case."""
+    """The type of each of the catalog's own identity namespaces, by code as written."""
     documents = resources.list("identity_namespace")
-    return {document.name.lower(): document.type for document in documents if isinstance(document, IdentityNamespace)}
+    return {document.name: document.type for document in documents if isinstance(document, IdentityNamespace)}

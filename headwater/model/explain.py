@@ -1,9 +1,9 @@
 """Pydantic's errors in people's words: what was found, what was expected, which key was probably meant."""
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel, to_snake
@@ -30,7 +30,11 @@ _TYPES = {
     "datetime_type": 'a time with its zone, such as "2026-11-01T02:00:00Z"',
     "timezone_aware": 'a time with its zone, such as "2026-11-01T02:00:00Z"',
 }
-_NAME_RULE = "a letter, then letters, digits, `_`, `.` or `-`, at most 128 characters"
+_PATTERNS = {
+    r"^[A-Za-z][A-Za-z0-9_.-]{0,127}$": "a letter, then letters, digits, `_`, `.` or `-`, at most 128 characters",
+    r"^[a-z][a-z0-9_]{0,127}$": "a small letter, then small letters, digits or `_`, at most 128 characters",
+    r"^/[^/].*$": "a path such as `/person/name`",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,19 +101,16 @@ def _message(details: ErrorDetails, document_class: type[Document]) -> str:
         return f"key `{to_snake(str(location[-1]))}` is missing"
     if kind == "value_error":
         return str(context["error"])
-    if kind == "literal_error" or kind == "enum":
+    if kind in ("literal_error", "enum"):
         return f"expected {context['expected']}{_found(details, suggest=context['expected'])}"
     if kind == "string_pattern_mismatch":
-        return f"expected {_pattern(context['pattern'])}{_found(details)}"
+        pattern = context["pattern"]
+        return f"expected {_PATTERNS.get(pattern, f'text that matches {pattern}')}{_found(details)}"
     if kind == "model_type":
         keys = ", ".join(f"`{key}`" for key in authored_keys(_class_at(document_class, location) or Document))
         return f"expected a mapping with {keys}"
-    if kind == "too_short":
-        return (
-            f"needs at least {context['min_length']} entries"
-            if context["min_length"] > 1
-            else "is empty; give at least one entry"
-        )
+    if kind == "too_short" and context["min_length"] == 1:
+        return "is empty; give at least one entry"
     if kind in _TYPES:
         return f"expected {_TYPES[kind]}{_found(details)}"
     return f"{details['msg'].replace('Input should be', 'expected')}{_found(details)}"
@@ -133,12 +134,6 @@ def _found(details: ErrorDetails, *, suggest: str = "") -> str:
     return f", found {shown}{nearest if suggest else ''}"
 
 
-def _pattern(pattern: str) -> str:
-    if pattern.startswith("^[A-Za-z]"):
-        return _NAME_RULE
-    return f"text that matches {pattern}"
-
-
 def _class_at(document_class: type[BaseModel], location: Location) -> type[BaseModel] | None:
     """The document class whose keys are expected at `location`."""
     current: type[BaseModel] | None = document_class
@@ -155,6 +150,5 @@ def _class_at(document_class: type[BaseModel], location: Location) -> type[BaseM
 def _model_classes(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - typing's forms have no common type
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    elif get_origin(annotation) is not Literal and not isinstance(annotation, Mapping):
-        for argument in get_args(annotation):
-            yield from _model_classes(argument)
+    for argument in get_args(annotation):
+        yield from _model_classes(argument)

@@ -1,0 +1,69 @@
+"""`headwater dataset`: what is in the lake."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from headwater.cli.output import JsonOption, LimitOption, print_json, print_table
+from headwater.cli.workspace import workspace
+from headwater.model.documents import Dataset
+
+if TYPE_CHECKING:
+    from headwater.flows.workspace import Workspace
+
+app = typer.Typer(no_args_is_help=True, help="Datasets, and what is in them.")
+
+
+@app.command("list")
+def list_datasets(as_json: JsonOption = False) -> None:
+    """List the datasets, with how many records each holds."""
+    with workspace() as opened:
+        found = [_summary(opened, d) for d in opened.catalog.resources.list("dataset") if isinstance(d, Dataset)]
+    if as_json:
+        print_json(found)
+    else:
+        columns = ("name", "schema", "records", "enabled for profile", "upsert")
+        print_table(columns, [tuple(row.values()) for row in found], empty="no datasets yet")
+
+
+@app.command()
+def preview(
+    name: Annotated[str, typer.Argument(help="A dataset's name.")],
+    batch: Annotated[str | None, typer.Option(metavar="ID", help="Only records of this batch.")] = None,
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Show some of a dataset's records. Shows personal data, where the dataset holds any."""
+    from headwater.profile.bodies import to_bodies
+
+    with workspace() as opened:
+        opened.catalog.resources.typed(Dataset, name)
+        table = opened.lake.preview(name, limit=limit, batch_id=batch)
+    records = [record for rows in table.to_batches() for record in to_bodies(rows)]
+    if as_json:
+        print_json(records)
+        return
+    flat = [dict(flatten(record)) for record in records]
+    columns = list(dict.fromkeys(column for record in flat for column in record))
+    print_table(columns, [[record.get(column) for column in columns] for record in flat], empty="no records")
+
+
+def _summary(opened: "Workspace", dataset: Dataset) -> dict[str, object]:
+    return {
+        "name": dataset.name,
+        "schema": dataset.xdm_schema,
+        "records": opened.lake.count(dataset.name),
+        "enabledForProfile": dataset.enabled_for_profile,
+        "upsert": dataset.upsert,
+    }
+
+
+def flatten(record: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """The record's fields with dotted names; lists stay values."""
+    fields: list[tuple[str, Any]] = []
+    for key, value in record.items():
+        if isinstance(value, dict):
+            fields += flatten(value, f"{prefix}{key}.")
+        else:
+            fields.append((f"{prefix}{key}", value))
+    return fields

@@ -1,0 +1,115 @@
+"""`headwater profile` and `headwater identity`: a person, as the fragments say."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from headwater.cli.output import JsonOption, print_json, print_table, say
+from headwater.cli.workspace import workspace
+from headwater.errors import NotFoundError
+from headwater.model.documents import MergePolicy
+
+if TYPE_CHECKING:
+    from headwater.catalog.resources import ResourceStore
+    from headwater.profile import MergedProfile
+
+app = typer.Typer(no_args_is_help=True, help="Merged profiles.")
+identity_app = typer.Typer(no_args_is_help=True, help="The identity graph.")
+
+Namespace = Annotated[str, typer.Argument(metavar="NAMESPACE", help="An identity namespace's code.")]
+Value = Annotated[str, typer.Argument(metavar="VALUE", help="An identity's value, exactly.")]
+
+
+@app.callback()
+def _profile() -> None:
+    """Merged profiles."""
+
+
+@identity_app.callback()
+def _identity() -> None:
+    """The identity graph."""
+
+
+@app.command()
+def show(
+    namespace: Namespace,
+    value: Value,
+    merge_policy: Annotated[
+        str | None, typer.Option(metavar="P", help="A merge policy's name; the default one if left out.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a person's merged profile, with where each value came from. Shows personal data."""
+    with workspace() as opened:
+        policy = _policy(opened.catalog.resources, merge_policy)
+        profile = opened.profile_store.look_up(namespace, value, policy)
+    if profile is None:
+        raise NotFoundError(f"no profile has that identity in namespace {namespace!r}; values are compared exactly")
+    if as_json:
+        print_json(profile)
+    else:
+        _print_profile(profile, policy)
+
+
+@identity_app.command()
+def graph(namespace: Namespace, value: Value, as_json: JsonOption = False) -> None:
+    """Show the identities that are linked to one, and where each link came from. Shows personal data."""
+    with workspace() as opened:
+        found = opened.profile_store.identity_graph(namespace, value)
+    if found is None:
+        raise NotFoundError(f"no graph has that identity in namespace {namespace!r}; values are compared exactly")
+    if as_json:
+        print_json(found)
+        return
+    rows = [(identity.namespace, identity.value) for identity in found.identities]
+    print_table(("namespace", "value"), rows, empty="no identities")
+    say("")
+    links = [
+        (
+            f"{e.left.namespace}:{e.left.value}",
+            f"{e.right.namespace}:{e.right.value}",
+            ", ".join(e.datasets),
+            e.last_seen,
+        )
+        for e in found.edges
+    ]
+    print_table(("identity", "linked with", "datasets", "last seen"), links, empty="no links")
+
+
+def _policy(resources: "ResourceStore", name: str | None) -> MergePolicy:
+    """The merge policy of that name, or the default one for people; built in, where none was applied."""
+    if name is not None:
+        return resources.typed(MergePolicy, name)
+    policies = [policy for policy in resources.list("merge_policy") if isinstance(policy, MergePolicy)]
+    standard = MergePolicy(name="default", default=True)
+    return next((p for p in policies if p.default and p.schema_class == standard.schema_class), standard)
+
+
+def _print_profile(profile: "MergedProfile", policy: MergePolicy) -> None:
+    say(f"merge policy {policy.title or policy.name}; datasets {', '.join(profile.sources)}")
+    identities = [(i.namespace, i.value, "primary" if i in profile.primary else "") for i in profile.identities]
+    print_table(("namespace", "identity", ""), identities, empty="no identities")
+    say("")
+    rows = [
+        (pointer, value_at(profile.attributes, pointer), origin.dataset, origin.batch_id, origin.ingested_at)
+        for pointer, origin in sorted(profile.provenance.items())
+    ]
+    print_table(("attribute", "value", "dataset", "batch", "ingested"), rows, empty="no attributes")
+    if profile.event_count:
+        say(f"\n{profile.event_count:,} events; the newest {len(profile.events):,}, oldest first:")
+        events = [(e.timestamp, e.body.get("eventType"), e.id, e.dataset) for e in profile.events]
+        print_table(("time", "type", "id", "dataset"), events, empty="")
+
+
+def value_at(attributes: Any, pointer: str) -> Any:  # noqa: ANN401 - JSON values
+    """What a JSON Pointer (RFC 6901) points to; None if nothing is there."""
+    value = attributes
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, list):
+            value = value[int(key)] if key.isdigit() and int(key) < len(value) else None
+        elif isinstance(value, dict):
+            value = value.get(key)
+        else:
+            return None
+    return value
