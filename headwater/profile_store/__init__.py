@@ -1,0 +1,25 @@
+"""The profile store: identity graph, fragments and events of the people, on SQLite or PostgreSQL.
+
+Start with `store.ProfileStore`; `tables` shows what is kept, `identities` and `profiles` how a batch gets in, `reading`
+how profiles come out.
+"""
+
+from headwater.profile_store.loads import (
+    BatchLoad,
+    DatasetCounts,
+    IdentityLoad,
+    LookupEntity,
+    ProfileLoad,
+    StoreCounts,
+)
+from headwater.profile_store.store import ProfileStore
+
+__all__ = [
+    "BatchLoad",
+    "DatasetCounts",
+    "IdentityLoad",
+    "LookupEntity",
+    "ProfileLoad",
+    "ProfileStore",
+    "StoreCounts",
+]

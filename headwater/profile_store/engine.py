@@ -1,0 +1,78 @@
+"""The database under the profile store: opening it, its transactions, and what its errors mean."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from headwater.database.engine import READ_ONLY, open_engine
+from headwater.database.errors import translated
+from headwater.database.migrate import migrate
+from headwater.profile_store.tables import VERSION, VERSION_TABLE
+
+Step = Literal["identities", "profiles"]
+
+_WHAT: Final = "profile store"
+_SCRIPTS: Final = "headwater.profile_store:migrations"
+_LOCK_KEYS: Final[dict[Step, int]] = {"identities": 748_301_001, "profiles": 748_301_002}
+"""PostgreSQL's advisory locks, by which the loads of one step wait for each other. Any two numbers will do."""
+
+
+def open_database(url: str) -> Engine:
+    """Connect, and make or upgrade the tables. Several processes may do so at once.
+
+    Raises:
+        SettingsError: the URL is not one of SQLite or PostgreSQL.
+        HeadwaterError: the database refused, or could not be reached (then `retryable`).
+    """
+    engine = open_engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _tune_sqlite)
+    try:
+        with translated(engine, _WHAT):
+            migrate(engine, scripts=_SCRIPTS, version_table=VERSION_TABLE, head=VERSION)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine, step: Step) -> Iterator[Connection]:
+    """One transaction that writes: all of it or nothing. Another one of the same step waits.
+
+    On SQLite every writer waits for every other one.
+
+    Raises:
+        HeadwaterError: the database refused, or could not be reached (then `retryable`).
+    """
+    with translated(engine, _WHAT), engine.begin() as connection:
+        if is_postgresql(connection):
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEYS[step])))
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One transaction that reads: everything is seen as it was at one moment.
+
+    Raises:
+        HeadwaterError: the database refused, or could not be reached (then `retryable`).
+    """
+    options = {READ_ONLY: True} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with translated(engine, _WHAT), engine.execution_options(**options).begin() as connection:
+        yield connection
+
+
+def is_postgresql(connection: Connection) -> bool:
+    """Whether the store lies in PostgreSQL; otherwise it lies in SQLite."""
+    return connection.dialect.name == "postgresql"
+
+
+def _tune_sqlite(connection: sqlite3.Connection, _entry: object) -> None:
+    """Keep a slice's staging table, and the pages that it touches, in memory."""
+    connection.execute("PRAGMA temp_store = MEMORY").close()
+    connection.execute("PRAGMA cache_size = -65536").close()

@@ -1,0 +1,1 @@
+"""Alembic's migrations of the profile store, run by `headwater.database.migrate`."""

@@ -1,0 +1,137 @@
+"""The profile store as the rest of Headwater sees it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from headwater.errors import ConflictError
+from headwater.identity.graph import IdentityGraph
+from headwater.model.documents import MergePolicy
+from headwater.profile.merged import EVENT_LIMIT, MergedProfile
+from headwater.profile_store import identities, profiles, reading
+from headwater.profile_store.engine import Step, open_database
+from headwater.profile_store.engine import reading as reading_transaction
+from headwater.profile_store.engine import writing as writing_transaction
+from headwater.profile_store.loads import BatchLoad, IdentityLoad, LookupEntity, ProfileLoad, StoreCounts
+from headwater.profile_store.rows import to_json
+from headwater.profile_store.tables import batch_load
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_Result = TypeVar("_Result", IdentityLoad, ProfileLoad)
+
+
+class ProfileStore:
+    """Identity graph, fragments, events and lookup entities, in SQLite or PostgreSQL.
+
+    A load is one transaction: killed in the middle, nothing has happened; repeated, it answers what it answered the
+    first time and reads no rows. The two loads of a batch may come in either order. Threads may share a store.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Connect, and make or upgrade the tables.
+
+        Args:
+            url: `sqlite:////path/to/profile.db` (its folder is made), or `postgresql://user:password@host/database`.
+
+        Raises:
+            SettingsError: the URL is not one of SQLite or PostgreSQL.
+            HeadwaterError: the database refused, or could not be reached (then `retryable`).
+        """
+        return cls(open_database(url))
+
+    def close(self) -> None:
+        """Close all connections. May be called twice."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def load_identities(self, load: BatchLoad, rows: "Iterable[pa.RecordBatch]") -> IdentityLoad:
+        """Add the batch's links to the identity graph, once.
+
+        Raises:
+            SchemaError: an identity descriptor points into an array or map.
+            ConflictError: the batch was loaded for another dataset.
+            HeadwaterError: the database refused, or could not be reached (then `retryable`).
+        """
+        return self._once("identities", load, IdentityLoad, lambda each: identities.load_identities(each, load, rows))
+
+    def load_profiles(self, load: BatchLoad, rows: "Iterable[pa.RecordBatch]") -> ProfileLoad:
+        """Store the batch's records as fragments or lookup entities, or its events, once.
+
+        Raises:
+            SchemaError: an identity descriptor points into an array or map, or the dataset's behaviour is ad-hoc.
+            ConflictError: the batch was loaded for another dataset.
+            HeadwaterError: the database refused, or could not be reached (then `retryable`).
+        """
+        return self._once("profiles", load, ProfileLoad, lambda each: profiles.load_profiles(each, load, rows))
+
+    def look_up(
+        self, namespace: str, value: str, policy: MergePolicy, *, event_limit: int = EVENT_LIMIT
+    ) -> MergedProfile | None:
+        """The profile of the person with this identity, None if there is none under the policy.
+
+        With identity graph `pdg` any identity finds the profile that is linked to the primary identity of a fragment or
+        event; with `none` only a primary identity itself does, and only what is stored under it is seen.
+
+        Args:
+            namespace: The identity namespace's code, in any case.
+            value: The identity's value, exactly.
+            policy: How fragments merge.
+            event_limit: Most events to return, the newest ones.
+        """
+        with reading_transaction(self._engine) as connection:
+            return reading.look_up(connection, namespace, value, policy, event_limit)
+
+    def look_up_entities(self, namespace: str, value: str) -> tuple[LookupEntity, ...]:
+        """The things with this primary identity, such as a product: one from each dataset, the newest first."""
+        with reading_transaction(self._engine) as connection:
+            return reading.look_up_entities(connection, namespace, value)
+
+    def identity_graph(self, namespace: str, value: str) -> IdentityGraph | None:
+        """The graph that the identity is in; just itself if it has data but no links; None if it is unknown."""
+        with reading_transaction(self._engine) as connection:
+            return reading.identity_graph(connection, namespace, value)
+
+    def counts(self) -> StoreCounts:
+        """What the store holds, exactly."""
+        with reading_transaction(self._engine) as connection:
+            return reading.counts(connection)
+
+    def _once(
+        self, step: Step, load: BatchLoad, result_type: type[_Result], work: Callable[[Connection], _Result]
+    ) -> _Result:
+        with writing_transaction(self._engine, step) as connection:
+            done = connection.execute(
+                sa.select(batch_load).where(batch_load.c.batch_id == load.batch_id, batch_load.c.step == step)
+            ).one_or_none()
+            if done is not None:
+                if done.dataset != load.dataset:
+                    raise ConflictError(
+                        f"batch {load.batch_id!r} was loaded into dataset {done.dataset!r} before, not into"
+                        f" {load.dataset!r}. Nothing was changed. A batch belongs to one dataset."
+                    )
+                return result_type(**orjson.loads(done.result))
+            result = work(connection)
+            connection.execute(
+                sa.insert(batch_load).values(
+                    batch_id=load.batch_id, step=step, dataset=load.dataset, result=to_json(asdict(result))
+                )
+            )
+            return result

@@ -1,0 +1,76 @@
+"""The store's tables: made once, and as the code describes them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from headwater.database.engine import open_engine
+from headwater.errors import SettingsError
+from headwater.profile_store import ProfileStore
+from headwater.profile_store.tables import VERSION, VERSION_TABLE, metadata
+from tests.contract.profile_store import samples
+
+OPEN_AND_LOAD = """
+import sys
+from headwater.profile_store import ProfileStore
+from tests.contract.profile_store import samples
+
+with ProfileStore.open(sys.argv[1]) as store:
+    for number in range(5):
+        rows = samples.rows(samples.LOYALTY_SCHEMA, [samples.loyalty_row(sys.argv[2], f"c{number}")])
+        load = samples.loyalty_load(f"B{sys.argv[2]}-{number}", number)
+        store.load_identities(load, rows)
+        store.load_profiles(load, rows)
+"""
+
+
+def test_the_migrations_make_the_tables_that_the_code_describes(store: ProfileStore, url: str) -> None:
+    engine = open_engine(url)
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+            assert context.get_current_revision() == VERSION
+            assert compare_metadata(context, metadata) == []
+    finally:
+        engine.dispose()
+    assert store.counts().profiles == 0
+
+
+def test_the_newest_migration_is_the_one_that_the_code_expects() -> None:
+    config = Config()
+    config.set_main_option("script_location", "headwater.profile_store:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == VERSION
+
+
+def test_what_is_stored_outlives_the_process_that_stored_it(url: str) -> None:
+    with ProfileStore.open(url) as store:
+        store.load_profiles(samples.loyalty_load("B1", 1), samples.rows(samples.LOYALTY_SCHEMA, [samples.DANIEL]))
+        store.close()
+    with ProfileStore.open(url) as store:
+        assert store.look_up("lumaLoyaltyId", samples.LOYALTY_ID, samples.DEFAULT) is not None
+
+
+@pytest.mark.slow
+def test_processes_may_open_and_load_at_once(url: str) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", OPEN_AND_LOAD, url, str(number)], env=environment)  # noqa: S603
+        for number in range(3)
+    ]
+    assert [process.wait(120) for process in running] == [0, 0, 0]
+    with ProfileStore.open(url) as store:
+        counts = store.counts()
+    assert (counts.profiles, counts.fragments, counts.identities, counts.links) == (1, 3, 8, 15)
+
+
+def test_other_databases_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="driver 'mysql'"):
+        ProfileStore.open("mysql://localhost/profiles")
+    assert not list(tmp_path.iterdir())

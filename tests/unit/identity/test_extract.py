@@ -1,0 +1,124 @@
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from headwater.errors import SchemaError
+from headwater.identity import Identity, Namespaces, SkipReason
+from headwater.identity.extract import IdentityReader
+from headwater.model.documents import IdentityType
+from headwater.model.xdm import IdentityField
+
+ECID = "12345678901234567890123456789012345678"
+ITEM = pa.struct([("id", pa.string()), ("authenticatedState", pa.string()), ("primary", pa.bool_())])
+SCHEMA = pa.schema(
+    [
+        ("_luma", pa.struct([("ids", pa.struct([("crmId", pa.string()), ("loyaltyId", pa.string())]))])),
+        ("identityMap", pa.map_(pa.string(), pa.list_(ITEM))),
+    ]
+)
+NAMESPACES = Namespaces({"lumaCrmId": IdentityType.CROSS_DEVICE, "lumaLoyaltyId": IdentityType.CROSS_DEVICE})
+CRM = IdentityField(path=("_luma", "ids", "crmId"), namespace="lumacrmid", primary=True)
+LOYALTY = IdentityField(path=("_luma", "ids", "loyaltyId"), namespace="lumaLoyaltyId", primary=False)
+
+
+def batch(*records: dict[str, Any]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(list(records), schema=SCHEMA)
+
+
+def reader(*fields: IdentityField, in_map: bool = False) -> IdentityReader:
+    return IdentityReader(fields=fields, primary_in_identity_map=in_map, namespaces=NAMESPACES)
+
+
+def names(identities: list[Identity]) -> list[tuple[str, str]]:
+    return [(each.namespace, each.value) for each in identities]
+
+
+def test_descriptor_fields_and_identity_map_are_read_together() -> None:
+    rows = batch({"_luma": {"ids": {"crmId": "c1", "loyaltyId": "l1"}}, "identityMap": {"ecid": [{"id": ECID}]}})
+    found = reader(CRM, LOYALTY).read(rows)
+    assert names(found.all[0]) == [("lumaCrmId", "c1"), ("lumaLoyaltyId", "l1"), ("ECID", ECID)]
+    assert found.primary == [Identity(namespace="lumaCrmId", value="c1", type=IdentityType.CROSS_DEVICE)]
+    assert not found.skipped
+
+
+def test_rows_keep_their_places_in_sliced_batches() -> None:
+    rows = batch(
+        {"_luma": None, "identityMap": {"lumaCrmId": [{"id": "a"}, {"id": "b", "primary": True}]}},
+        {"_luma": {"ids": None}, "identityMap": None},
+        {"_luma": {"ids": {"crmId": "c"}}, "identityMap": {}},
+        {"identityMap": {"lumaCrmId": None, "lumaLoyaltyId": [{"id": "l", "primary": True}], "ECID": []}},
+    )
+    whole = reader(CRM, LOYALTY, in_map=True).read(rows)
+    assert [names(each) for each in whole.all] == [
+        [("lumaCrmId", "a"), ("lumaCrmId", "b")],
+        [],
+        [("lumaCrmId", "c")],
+        [("lumaLoyaltyId", "l")],
+    ]
+    missing = SkipReason.NO_PRIMARY_IDENTITY
+    values = [each if isinstance(each, SkipReason) else each.value for each in whole.primary]
+    assert values == ["b", missing, missing, "l"]
+    for start in range(rows.num_rows):
+        part = reader(CRM, LOYALTY, in_map=True).read(rows.slice(start))
+        assert (part.all, part.primary) == (whole.all[start:], whole.primary[start:])
+
+
+def test_an_identity_in_field_and_map_counts_once() -> None:
+    rows = batch({"_luma": {"ids": {"crmId": "c1"}}, "identityMap": {"LUMACRMID": [{"id": "c1"}, {"id": "c1"}]}})
+    assert names(reader(CRM).read(rows).all[0]) == [("lumaCrmId", "c1")]
+
+
+def test_what_is_no_identity_is_counted_by_reason() -> None:
+    entries = {"nobodyKnows": [{"id": "1"}], "ECID": [{"id": "1"}], "lumaCrmId": [{"id": " "}, {"id": None}]}
+    rows = batch({"_luma": {"ids": {"crmId": "anonymous"}}, "identityMap": entries}, {})
+    found = reader(CRM).read(rows)
+    assert found.all == [[], []]
+    assert found.primary == [SkipReason.PLACEHOLDER_VALUE, SkipReason.NO_PRIMARY_IDENTITY]
+    assert found.skipped == {
+        SkipReason.PLACEHOLDER_VALUE: 1,
+        SkipReason.UNKNOWN_NAMESPACE: 1,
+        SkipReason.INVALID_ECID: 1,
+        SkipReason.BLANK_VALUE: 1,
+    }
+
+
+@pytest.mark.parametrize(("count", "kept"), [(20, 20), (21, 0)])
+def test_a_record_has_at_most_twenty_identities(count: int, kept: int) -> None:
+    entries = [{"id": str(number), "primary": number == 3} for number in range(count)]
+    found = reader(in_map=True).read(batch({"identityMap": {"lumaCrmId": entries}}))
+    assert len(found.all[0]) == kept
+    assert found.skipped == ({} if kept else {SkipReason.TOO_MANY_IDENTITIES: 21})
+    assert isinstance(found.primary[0], Identity)
+    assert found.primary[0].value == "3"
+
+
+def test_of_two_primary_flags_the_first_counts() -> None:
+    entries = {"lumaCrmId": [{"id": "a"}, {"id": "b", "primary": True}], "ECID": [{"id": ECID, "primary": True}]}
+    [primary] = reader(in_map=True).read(batch({"identityMap": entries})).primary
+    assert isinstance(primary, Identity)
+    assert primary.value == "b"
+
+
+def test_flags_do_not_matter_where_a_field_is_primary() -> None:
+    rows = batch({"_luma": {"ids": {"crmId": "c"}}, "identityMap": {"ECID": [{"id": ECID, "primary": True}]}})
+    [primary] = reader(CRM).read(rows).primary
+    assert isinstance(primary, Identity)
+    assert primary.value == "c"
+
+
+def test_columns_that_rows_do_not_have_hold_no_identities() -> None:
+    rows = pa.RecordBatch.from_pylist([{"_luma": {"other": "x"}}])
+    field = IdentityField(path=("email",), namespace="Email", primary=True)
+    assert reader(CRM, field).read(rows).all == [[]]
+
+
+def test_an_identity_cannot_lie_in_an_array() -> None:
+    rows = pa.RecordBatch.from_pylist([{"emails": [{"address": "a"}]}])
+    field = IdentityField(path=("emails", "address"), namespace="Email", primary=True)
+    with pytest.raises(SchemaError) as caught:
+        reader(field).read(rows)
+    assert str(caught.value) == (
+        "identity field 'emails.address' leads through list<item: struct<address: string>> above 'address'; an identity"
+        " lies in an object's field, not in an array or map. Use `identityMap` for several identities of one kind."
+    )
