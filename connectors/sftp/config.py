@@ -1,0 +1,113 @@
+"""What people configure for an SFTP server."""
+
+from typing import ClassVar, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from connectors.base import Connector, ConnectorConfig
+from connectors.errors import ConfigurationError
+from connectors.sftp.trust import parse_pin
+
+
+class SftpConfig(ConnectorConfig):
+    """Configuration of connector kind `sftp`.
+
+    The server is trusted if its key matches `host_key` or `known_hosts`. With neither, every connection is refused
+    with a message that shows the server's fingerprint, before anything secret is sent.
+    """
+
+    kind: ClassVar[str] = "sftp"
+
+    host: str = Field(
+        title="Host",
+        description="Name or IP address of the server, without `sftp://` and without the port.",
+        examples=["files.example.com"],
+    )
+    port: int = Field(default=22, ge=1, le=65535, title="Port", description="TCP port of the SSH service.")
+    username: str = Field(min_length=1, title="User name", description="Login name on the server.")
+    password: SecretStr | None = Field(
+        default=None,
+        title="Password",
+        description="Password of the user. With `private_key` too, it is used where the server asks for both.",
+    )
+    private_key: SecretStr | None = Field(
+        default=None,
+        title="Private key",
+        description="Whole text of a private key file (RSA, ECDSA or Ed25519; OpenSSH, PEM or PKCS #8), or the "
+        "Base64 of that whole file, as Adobe Experience Platform's `privateKeyContent` has it.",
+    )
+    passphrase: SecretStr | None = Field(
+        default=None, title="Passphrase", description="Passphrase of `private_key`, if the key is encrypted."
+    )
+    host_key: str | tuple[str, ...] = Field(
+        default=(),
+        title="Host key",
+        description="The server's key, or several, any of which is trusted: a fingerprint such as `SHA256:47DE…` or "
+        "a public key such as `ssh-ed25519 AAAA…`.",
+    )
+    known_hosts: str | None = Field(
+        default=None,
+        title="Known hosts",
+        description="Text of an OpenSSH known_hosts file, or the path of one. Used together with `host_key`.",
+    )
+    folder_path: str | None = Field(
+        default=None,
+        title="Folder",
+        description="The folder that the account gives access to: relative paths start there, and paths outside are "
+        "refused. Without it, relative paths start where the server puts the user.",
+    )
+    timeout_seconds: float = Field(
+        default=30,
+        gt=0,
+        le=600,
+        title="Timeout",
+        description="How many seconds to wait for the connection, for the login, and for each answer.",
+    )
+    max_connections: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        title="Most connections",
+        description="How many connectors may be used at once for this account; each holds one connection. Stay below "
+        "the server's own limit.",
+    )
+
+    @property
+    def host_keys(self) -> tuple[str, ...]:
+        """`host_key` as a tuple; empty if none is configured."""
+        return (self.host_key,) if isinstance(self.host_key, str) else self.host_key
+
+    @field_validator("host")
+    @classmethod
+    def _must_be_a_host(cls, value: str) -> str:
+        if not value or "/" in value or "@" in value or any(not character.isprintable() for character in value):
+            raise ValueError("give a host name or an IP address alone, such as files.example.com")
+        return value
+
+    @field_validator("host_key")
+    @classmethod
+    def _must_be_host_keys(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for text in (value,) if isinstance(value, str) else value:
+            try:
+                parse_pin(text)
+            except ConfigurationError as error:
+                raise ValueError(str(error).removesuffix(".")) from error
+        return value
+
+    @model_validator(mode="after")
+    def _must_have_credentials(self) -> Self:
+        if self.password is None and self.private_key is None:
+            raise ValueError("give `password` or `private_key`")
+        if self.passphrase is not None and self.private_key is None:
+            raise ValueError("`passphrase` belongs to `private_key`, which is missing")
+        return self
+
+    def create_connector(self) -> Connector:
+        """Build the connector; no I/O.
+
+        Raises:
+            ConfigurationError: The private key or the known hosts can't be used.
+        """
+        from connectors.sftp.connector import SftpConnector  # imports paramiko
+
+        return SftpConnector(self)

@@ -1,0 +1,94 @@
+"""Every connector that is shipped, on the contract suite."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from connectors.testing import ConnectorContract, FolderSource
+from tests.servers.asyncssh_sftp import PASSWORD, AsyncsshServer, asyncssh_server
+from tests.servers.privileges import closed_folder
+from tests.servers.processes import free_port
+from tests.servers.sftp import SftpServer, key_text, new_key
+
+
+class LocalSource(FolderSource):
+    kind = "local"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self._root_path = str(root)
+
+    def config(self) -> Mapping[str, object]:
+        return {"root_path": self._root_path}
+
+    def deny(self, path: str) -> AbstractContextManager[None]:
+        return closed_folder(self.local_path(path), as_nobody=True)
+
+
+class TestLocal(ConnectorContract):
+    @pytest.fixture
+    def source(self, open_folder: Path) -> LocalSource:
+        return LocalSource(open_folder)
+
+
+class SftpSource(FolderSource):
+    """A server whose every file operation is done by the operating system, as another user."""
+
+    kind = "sftp"
+
+    def __init__(self, server: SftpServer, root: Path, folder_path: str) -> None:
+        super().__init__(root)
+        self._server = server
+        self._folder_path = folder_path
+
+    def config(self, **changes: object) -> Mapping[str, object]:
+        return self._server.config(folder_path=self._folder_path, **changes)
+
+    def deny(self, path: str) -> AbstractContextManager[None]:
+        return closed_folder(self.local_path(path), as_nobody=False)
+
+    def wrong_secret(self) -> Mapping[str, object]:
+        return self.config(private_key=key_text(new_key()))
+
+    def unreachable(self) -> Mapping[str, object]:
+        return self.config(port=free_port())
+
+    def untrusted(self) -> Mapping[str, object]:
+        return self.config(host_key=new_key().get_fingerprint())
+
+
+@pytest.mark.openssh
+class TestOpenSsh(ConnectorContract):
+    @pytest.fixture
+    def source(self, openssh: SftpServer, openssh_folder: Path) -> SftpSource:
+        return SftpSource(openssh, openssh_folder, str(openssh_folder))
+
+
+class AsyncsshSource(SftpSource):
+    """A server that takes passwords, and sees its folder as the root."""
+
+    def __init__(self, server: AsyncsshServer) -> None:
+        super().__init__(server, server.root, "/")
+        self._faults = server.faults
+
+    def config(self, **changes: object) -> Mapping[str, object]:
+        return super().config(private_key=None, **{"password": PASSWORD, **changes})
+
+    def deny(self, path: str) -> AbstractContextManager[None]:
+        return self._faults.denying(f"/{path}")
+
+    def wrong_secret(self) -> Mapping[str, object]:
+        return self.config(password="not the password")
+
+
+class TestAsyncssh(ConnectorContract):
+    @pytest.fixture
+    def server(self, tmp_path: Path) -> Iterator[AsyncsshServer]:
+        with asyncssh_server(tmp_path) as server:
+            yield server
+
+    @pytest.fixture
+    def source(self, server: AsyncsshServer) -> AsyncsshSource:
+        return AsyncsshSource(server)
