@@ -1,0 +1,133 @@
+"""Makes staged files visible: one batch, one snapshot, once.
+
+Exactly once rests on Iceberg's optimistic lock. A commit states which snapshot it was made on; if another came first,
+it fails as a whole. So each attempt looks for the batch in the newest snapshots, then commits on exactly those: two
+processes that commit the same batch cannot both succeed. After an error whose outcome is unknown the next look tells.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.io.pyarrow import parquet_file_to_data_file
+from pyiceberg.table import Table, TableProperties
+
+from headwater.errors import LakeError
+from headwater.lake.replacing import Replacements
+from headwater.model.runs import StagedFile
+
+_log = logging.getLogger(__name__)
+
+BATCH_PROPERTY: Final = "headwater.batch-id"
+"""Key of the batch's id in the summary of its snapshot."""
+PATIENCE_SECONDS: Final = 300.0
+_FIRST_WAIT_SECONDS: Final = 0.05
+_LONGEST_WAIT_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCommit:
+    """What one commit does: add `files`, and remove the rows that came from the source files in `supersede`."""
+
+    batch_id: str
+    files: Sequence[StagedFile]
+    supersede: Collection[str] = ()
+    properties: Mapping[str, str]
+
+
+def find_snapshot(table: Table, batch_id: str) -> int | None:
+    """The id of the batch's snapshot, or None if the table's history has none."""
+    for snapshot in reversed(table.metadata.snapshots):
+        if snapshot.summary is not None and snapshot.summary.get(BATCH_PROPERTY) == batch_id:
+            return snapshot.snapshot_id
+    return None
+
+
+def commit_batch(table: Table, commit: BatchCommit, *, patience_seconds: float = PATIENCE_SECONDS) -> int:
+    """Commit, and commit again while others are faster.
+
+    Returns:
+        The batch's snapshot id; the existing one if the batch is in the table already.
+
+    Raises:
+        pyiceberg.exceptions.CommitFailedException: others were faster for `patience_seconds`; nothing was changed.
+        Exception: what pyiceberg raised, if the batch is not in the table after it.
+    """
+    replacements = Replacements(table, commit.batch_id, commit.supersede)
+    try:
+        for wait_seconds in _waits(patience_seconds):
+            if (snapshot_id := find_snapshot(table, commit.batch_id)) is not None:
+                return snapshot_id
+            try:
+                return _commit_once(table, commit, replacements)
+            except CommitFailedException as error:
+                if wait_seconds is None:
+                    return _settle(table, commit, replacements, error)
+                _log.debug("batch %s: another writer was faster, again in %.2f s", commit.batch_id, wait_seconds)
+                time.sleep(wait_seconds)
+            except Exception as error:  # noqa: BLE001 - raised again below, unless the commit took place
+                return _settle(table, commit, replacements, error)
+            table.refresh()
+    finally:
+        replacements.discard_unused()
+    raise AssertionError("unreachable: the last wait is None")
+
+
+def _commit_once(table: Table, commit: BatchCommit, replacements: Replacements) -> int:
+    _disable_inner_retries(table)
+    transaction = table.transaction()
+    update = transaction.update_snapshot(
+        snapshot_properties=dict(commit.properties) | {BATCH_PROPERTY: commit.batch_id}
+    )
+    replaced = replacements.plan()
+    producer = update.overwrite() if replaced else update.merge_append()
+    with producer:
+        for old in replaced:
+            producer.delete_data_file(old)
+        for uri in [*replacements.files, *(file.uri for file in commit.files)]:
+            producer.append_data_file(parquet_file_to_data_file(table.io, transaction.table_metadata, uri))
+    transaction.commit_transaction()
+    replacements.keep()
+    return producer.snapshot_id
+
+
+def _disable_inner_retries(table: Table) -> None:
+    """Keep pyiceberg from repeating a lost commit on a newer snapshot by itself: it would not look for the batch there.
+
+    The property is changed in this object only. In the table it stays as it is, for other engines.
+    """
+    properties = table.metadata.properties | {TableProperties.COMMIT_NUM_RETRIES: "0"}
+    table.metadata = table.metadata.model_copy(update={"properties": properties})
+
+
+def _settle(table: Table, commit: BatchCommit, replacements: Replacements, error: Exception) -> int:
+    """After an error that leaves the outcome open: look."""
+    try:
+        table.refresh()
+    except Exception:  # noqa: BLE001 - the catalog does not answer; what it was asked is told below
+        replacements.keep()
+        raise LakeError(
+            f"committing batch {commit.batch_id} was interrupted ({type(error).__name__}), and the Iceberg catalog "
+            "does not say whether it took place. Run it again: it looks for the batch before it commits.",
+            retryable=True,
+        ) from error
+    snapshot_id = find_snapshot(table, commit.batch_id)
+    if snapshot_id is None:
+        raise error
+    replacements.keep()
+    return snapshot_id
+
+
+def _waits(patience_seconds: float) -> Iterator[float | None]:
+    """Growing, jittered waits until the patience is used up, then None."""
+    jitter = random.SystemRandom()
+    deadline = time.monotonic() + patience_seconds
+    longest = _FIRST_WAIT_SECONDS
+    while time.monotonic() < deadline:
+        yield jitter.uniform(longest / 2, longest)
+        longest = min(longest * 2, _LONGEST_WAIT_SECONDS)
+    yield None

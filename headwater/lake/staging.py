@@ -1,0 +1,181 @@
+"""Writes the rows of one file group into Parquet files that wait for their batch's commit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyiceberg.io import FileIO
+from pyiceberg.schema import Schema
+from ulid import ULID
+
+from headwater.lake.encoding import dictionary_columns, open_parquet
+from headwater.lake.errors import explained
+from headwater.lake.schemas import SYSTEM_COLUMN, SYSTEM_TYPE, with_field_ids
+from headwater.lake.storage import delete_files
+from headwater.model.runs import StagedFile
+
+ROW_GROUP_ROWS: Final = 128 * 1024
+ROW_GROUP_BYTES: Final = 128 * 1024 * 1024
+"""A row group is written when it has this many rows or takes this much memory."""
+FILE_BYTES: Final = 256 * 1024 * 1024
+"""A file is completed when it has this size."""
+PROVENANCE_COLUMNS: Final = ("row_number", "byte_offset")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTarget:
+    """Where a writer's files go: the table's columns, its file system, and a name that no other attempt uses.
+
+    `locate` turns the name of a file into its address below the table's data folder.
+    """
+
+    dataset: str
+    batch_id: str
+    group: int
+    ingested_at: datetime
+    columns: Schema
+    io: FileIO
+    locate: Callable[[str], str]
+
+
+class StageWriter:
+    """Rows in, Parquet files out; memory holds at most one row group.
+
+    A context manager. Leaving it normally completes the files and fills `result`; an exception removes them. A process
+    that is killed leaves files that no snapshot refers to; `Lake.remove_leftovers` finds them.
+    """
+
+    def __init__(self, target: StageTarget, *, file_bytes: int = FILE_BYTES) -> None:
+        self._target = target
+        self._file_bytes = file_bytes
+        self._attempt = str(ULID()).lower()
+        self._ingested_at = pa.scalar(target.ingested_at, pa.timestamp("us", "UTC"))
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
+        self._pending_bytes = 0
+        self._file: _OpenFile | None = None
+        self._dictionary: list[str] | None = None
+        self._finished: list[StagedFile] = []
+        self._uris: list[str] = []
+        self.result: tuple[StagedFile, ...] = ()
+        """The completed files; empty until the writer is left."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                with explained(self._doing):
+                    self._write_row_group()
+                    self._finish_file()
+                self.result = tuple(self._finished)
+        finally:
+            if len(self.result) != len(self._uris):
+                self._abort()
+
+    def write(self, rows: pa.RecordBatch, source_file_id: str) -> None:
+        """Take rows of one source file.
+
+        Args:
+            rows: Columns of the dataset, and `row_number` and `byte_offset` (int64) in the file they came from.
+            source_file_id: Id of that file's version in the ledger.
+
+        Raises:
+            LakeError: a column is not in the table, or the warehouse refused or could not be reached.
+        """
+        if rows.num_rows == 0:
+            return
+        with explained(self._doing):
+            staged = self._with_provenance(rows, source_file_id)
+            self._pending.append(staged)
+            self._pending_rows += staged.num_rows
+            self._pending_bytes += staged.nbytes
+            if self._pending_rows >= ROW_GROUP_ROWS or self._pending_bytes >= ROW_GROUP_BYTES:
+                self._write_row_group()
+
+    @property
+    def _doing(self) -> str:
+        return f"staging batch {self._target.batch_id} for dataset {self._target.dataset!r}"
+
+    def _with_provenance(self, rows: pa.RecordBatch, source_file_id: str) -> pa.RecordBatch:
+        count = rows.num_rows
+        system = pa.StructArray.from_arrays(
+            [
+                pa.repeat(self._target.batch_id, count),
+                pa.repeat(source_file_id, count),
+                rows.column("row_number"),
+                rows.column("byte_offset"),
+                pa.repeat(self._ingested_at, count),
+            ],
+            fields=list(SYSTEM_TYPE),
+        )
+        return rows.drop_columns(list(PROVENANCE_COLUMNS)).append_column(SYSTEM_COLUMN, system)
+
+    def _write_row_group(self) -> None:
+        if not self._pending:
+            return
+        rows = pa.Table.from_batches(self._pending)
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+        file = self._file or self._open_file(rows)
+        file.write(rows)
+        if file.size_bytes >= self._file_bytes:
+            self._finish_file()
+
+    def _open_file(self, sample: pa.Table) -> "_OpenFile":
+        if self._dictionary is None:
+            self._dictionary = dictionary_columns(sample)
+        target = self._target
+        name = f"{target.batch_id}/{target.group:05d}-{self._attempt}-{len(self._uris):03d}.parquet"
+        uri = target.locate(name)
+        schema = with_field_ids(sample.schema, target.columns, target.dataset)
+        self._uris.append(uri)
+        self._file = _OpenFile(uri, target.io, schema, self._dictionary)
+        return self._file
+
+    def _finish_file(self) -> None:
+        if (file := self._file) is None:
+            return
+        self._file = None
+        file.close()
+        self._finished.append(
+            StagedFile(uri=file.uri, rows=file.rows, size_bytes=file.size_bytes, group=self._target.group)
+        )
+
+    def _abort(self) -> None:
+        self._pending = []
+        try:
+            if self._file is not None:
+                self._file.close()
+        finally:
+            self._file = None
+            delete_files(self._target.io, self._uris)
+
+
+class _OpenFile:
+    """One Parquet file being written."""
+
+    def __init__(self, uri: str, io: FileIO, schema: pa.Schema, dictionary: list[str]) -> None:
+        self.uri = uri
+        self.rows = 0
+        self.size_bytes = 0
+        self._sink: Any = io.new_output(uri).create(overwrite=False)
+        self._writer: pq.ParquetWriter = open_parquet(self._sink, schema, dictionary)
+
+    def write(self, rows: pa.Table) -> None:
+        self._writer.write_table(rows, row_group_size=rows.num_rows)
+        self.rows += rows.num_rows
+        self.size_bytes = self._sink.tell()
+
+    def close(self) -> None:
+        try:
+            self._writer.close()
+            self.size_bytes = self._sink.tell()
+        finally:
+            self._sink.close()

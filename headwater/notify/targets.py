@@ -1,0 +1,108 @@
+"""Which addresses a webhook may have: a receiver named by a user must not reach what only this machine can reach."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from headwater.errors import DeliveryError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_CLOUD_METADATA: Final = frozenset(
+    ipaddress.ip_address(address)
+    for address in ("169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254")
+)
+"""Where clouds hand their machines credentials and orders; some of these addresses look public."""
+_SETTING: Final = "HEADWATER_ALLOW_PRIVATE_WEBHOOKS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A checked receiver. Connect to one of `addresses`, and to nothing that the name may mean a moment later."""
+
+    host: str
+    port: int
+    addresses: tuple[Address, ...]
+
+
+def check_target(url: str, *, allow_private: bool) -> Target:
+    """Resolve the receiver's name and decide whether it may be told anything. Blocks; see `resolve_target`.
+
+    Args:
+        url: The webhook's URL.
+        allow_private: Whether private and loopback addresses and plain HTTP are allowed. Link-local, multicast and
+            cloud metadata addresses never are.
+
+    Raises:
+        DeliveryError: it may not; `retryable` only where its name could not be resolved.
+    """
+    return asyncio.run(resolve_target(url, allow_private=allow_private))
+
+
+async def resolve_target(url: str, *, allow_private: bool) -> Target:
+    """The same, within an event loop."""
+    parts = urlsplit(url)
+    host, port = _check_url(parts, allow_private=allow_private)
+    addresses = await _resolve(host, port)
+    for address in addresses:
+        if reason := _refusal(address, allow_private=allow_private):
+            raise DeliveryError(f"webhook host {host!r} has the address {address}, which is {reason}")
+    return Target(host=host, port=port, addresses=tuple(addresses))
+
+
+def _check_url(parts: SplitResult, *, allow_private: bool) -> tuple[str, int]:
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise DeliveryError("a webhook's URL begins with https:// and names a host")
+    if parts.username is not None or parts.password is not None:
+        raise DeliveryError(
+            f"the URL of webhook host {parts.hostname!r} holds a user name or password; sign deliveries with the "
+            "webhook's `secret` instead"
+        )
+    if parts.scheme == "http" and not allow_private:
+        raise DeliveryError(
+            f"webhook host {parts.hostname!r} is addressed by plain HTTP; use https://, or set {_SETTING}=true if the "
+            "receiver is on a private network"
+        )
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        raise DeliveryError(f"the port of webhook host {parts.hostname!r} is not a number up to 65535") from None
+    return parts.hostname, port
+
+
+async def _resolve(host: str, port: int) -> Sequence[Address]:
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise DeliveryError(
+            f"webhook host {host!r} could not be resolved ({error}); check its name", retryable=True
+        ) from error
+    return list(dict.fromkeys(ipaddress.ip_address(info[4][0]) for info in found))
+
+
+def _refusal(address: Address, *, allow_private: bool) -> str | None:
+    """Why nothing is sent there, or None."""
+    for meant in (address, *_embedded(address)):
+        if meant in _CLOUD_METADATA:
+            return "a cloud's metadata service; nothing is ever sent there"
+        if meant.is_link_local or meant.is_multicast or meant.is_unspecified:
+            return "link-local, multicast or unspecified; nothing is ever sent there"
+        if not meant.is_global and not allow_private:
+            return f"not public; set {_SETTING}=true if the receiver is on a private network"
+    return None
+
+
+def _embedded(address: Address) -> list[ipaddress.IPv4Address]:
+    """The IPv4 addresses that gateways read out of an IPv6 one."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return []
+    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if address in _NAT64:
+        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return [embedded for embedded in found if embedded is not None]
