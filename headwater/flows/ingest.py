@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import pyarrow as pa
+from pydantic import ValidationError
 
 from connectors.base import Connector
 from connectors.errors import FileGoneError
 from headwater.catalog.batches import GroupReport
-from headwater.errors import LakeError
+from headwater.errors import DocumentError, LakeError
 from headwater.flows.context import RunContext, lease, open_context, recorded
 from headwater.flows.fetch import FetchedFile, fetch_file
 from headwater.flows.plans import compile_run_plan
@@ -132,6 +133,7 @@ class _GroupReader:
     connector: Connector
     sink: _Sink
     rejected: DiagnosticsWriter
+    options: FormatOptions
     tally: _Tally
     progress: Progress
 
@@ -169,7 +171,7 @@ class _GroupReader:
             self.plan,
             file=file.path,
             format=source.format,
-            options=FormatOptions.from_json(source.format_options),
+            options=self.options,
             row_limit=self.context.request.row_limit,
         )
         for chunk in reader:
@@ -216,6 +218,7 @@ def _read_group(workspace: Workspace, context: RunContext, group: int, progress:
             connector=connector,
             sink=stage or _Nowhere(),
             rejected=rejected,
+            options=_format_options(context),
             tally=tally,
             progress=progress,
         )
@@ -230,3 +233,12 @@ def _read_group(workspace: Workspace, context: RunContext, group: int, progress:
 def _stage(workspace: Workspace, context: RunContext, group: int) -> StageWriter:
     batch = workspace.catalog.batches.get(context.batch_id)
     return workspace.lake.stage(context.dataset.name, batch.id, group, ingested_at=batch.created_at)
+
+
+def _format_options(context: RunContext) -> FormatOptions:
+    try:
+        return FormatOptions.from_json(context.source.format_options)
+    except ValidationError as error:
+        key = "source.format_options"
+        reasons = "; ".join(f"`{'.'.join(map(str, e['loc']))}`: {e['msg']}" for e in error.errors(include_input=False))
+        raise DocumentError(f"dataflow {context.flow.name!r}: `{key}` is wrong: {reasons}", key=key) from None

@@ -2,7 +2,8 @@
 
 from connectors.errors import ConnectorError
 from headwater.errors import HeadwaterError
-from headwater.flows.discover import begin_run, discover_files
+from headwater.flows.begin import begin_run
+from headwater.flows.discover import discover_files
 from headwater.flows.finish import finish
 from headwater.flows.ingest import Progress, ingest_group
 from headwater.flows.load import load_identities, load_lake, load_profiles

@@ -43,7 +43,7 @@ def main(home: str, tenant: str, flow_name: str, point: str) -> None:
         if point == "after discover":
             die()
         if point == "while reading":
-            steps.ingest_group(workspace, discovery.flow_run_id, 0, progress=lambda what, _: what == "bytes" and die())
+            steps.ingest_group(workspace, discovery.flow_run_id, 0, progress=lambda _what, _amount: die())
         steps.ingest_group(workspace, discovery.flow_run_id, 0)
         if point == "after ingest":
             die()

@@ -152,9 +152,9 @@ def test_a_second_demo_finds_no_new_files_and_stays_up(second: Demo) -> None:
 
 
 def test_addresses_and_login_are_shown(second: Demo) -> None:
-    assert re.search(r"Airflow +http://127\.0\.0\.1:\d+\n", second.output)
-    assert re.search(r"Headwater's pages +http://127\.0\.0\.1:\d+/headwater\n", second.output)
-    assert re.search(r"Log in as +admin, password \S+\n", second.output)
+    assert re.search(r"Airflow +http://127\.0\.0\.1:\d+ *\n", second.output)
+    assert re.search(r"Headwater's pages +http://127\.0\.0\.1:\d+/headwater *\n", second.output)
+    assert re.search(r"Log in as +admin, password \S+ *\n", second.output)
 
 
 @pytest.mark.parametrize("name", ["first", "second"])

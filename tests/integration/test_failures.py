@@ -1,5 +1,7 @@
 """What goes wrong at the source, in the documents or at the receiver: a clear message, and a consistent state."""
 
+import json
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from headwater.model.documents import Account, Dataflow, Target
 from headwater.model.records import RecordCounts
 from headwater.model.runs import BatchStatus, FileState, FlowRun, FlowRunState
-from tests.integration.installation import LOYALTY, PURCHASES, Installation, sftp_account
+from tests.integration.installation import LOYALTY, OLD, PURCHASES, Installation, sftp_account
 from tests.servers.sftp import new_key
 from tests.servers.webhook import Answer
 
@@ -119,7 +121,7 @@ def test_a_dead_receiver_delays_nothing_and_hears_of_everything_later(luma: Inst
 @pytest.mark.parametrize("request_options", [{"dry_run": True}, {"row_limit": 10}])
 def test_a_dry_run_checks_and_loads_nothing(luma: Installation, request_options: dict[str, object]) -> None:
     luma.put_samples()
-    run = luma.run(LOYALTY, **request_options)
+    run = luma.run(LOYALTY, None, **request_options)
     assert run.state is FlowRunState.SUCCESS
     assert run.counts.read == request_options.get("row_limit", 1000)
     assert luma.workspace.catalog.batches.get(str(run.batch_id)).status is BatchStatus.ABORTED
@@ -174,3 +176,41 @@ def test_without_backfill_old_files_are_never_taken(luma: Installation) -> None:
     schedule = {"frequency": "day", "start": "2026-11-01T00:00:00Z", "backfill": False}
     flow = Dataflow.from_json(luma.flow(LOYALTY).to_json() | {"schedule": schedule})
     assert luma.run(LOYALTY, flow, trigger="scheduled").state is FlowRunState.NO_NEW_DATA
+
+
+def test_a_file_waits_for_its_marker(luma: Installation) -> None:
+    source = luma.flow(LOYALTY).source
+    ready = source.ready.model_copy(update={"marker": "{file}.ok"})
+    flow = luma.flow(LOYALTY).model_copy(update={"source": source.model_copy(update={"ready": ready, "files": "*"})})
+    luma.put("luma-loyalty.json", (json.dumps(luma.data.loyalty[0]) + "\n").encode())
+    waiting = luma.run(LOYALTY, flow)
+    assert waiting.state is FlowRunState.NO_NEW_DATA
+    assert waiting.notes == ("1 files wait for their marker, such as '/outbox/luma-loyalty.json.ok'",)
+    luma.put("luma-loyalty.json.ok", b"")
+    assert luma.run(LOYALTY, flow).files == 1
+
+
+def test_wrong_format_options_are_named(luma: Installation) -> None:
+    luma.put_samples()
+    source = luma.flow(LOYALTY).source.model_copy(update={"format_options": {"delimiter": ";;"}})
+    run = luma.run(LOYALTY, luma.flow(LOYALTY).model_copy(update={"source": source}))
+    assert "`source.format_options` is wrong" in run.errors[0].message
+    assert "one ASCII character each, not ';;'" in run.errors[0].message
+
+
+def test_a_file_whose_name_is_not_utf_8_loads_and_is_known_again(luma: Installation) -> None:
+    name = os.fsencode(luma.outbox) + b"/luma-loyalty-\xff.json"
+    with open(name, "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
+        file.write(json.dumps(luma.data.loyalty[0]).encode())
+    os.utime(name, (OLD, OLD))
+    run = luma.run(LOYALTY)
+    assert (run.state, run.files, run.counts.loaded) == (FlowRunState.SUCCESS, 1, 1)
+    assert luma.run(LOYALTY).state is FlowRunState.NO_NEW_DATA
+
+
+def test_many_small_files_are_grouped_and_each_loads_once(luma: Installation) -> None:
+    for number, record in enumerate(luma.data.loyalty[:50]):
+        luma.put(f"luma-loyalty-{number}.json", json.dumps(record).encode())
+    run = luma.run(LOYALTY)
+    assert (run.files, run.counts.loaded) == (50, 50)
+    assert len(luma.workspace.catalog.batches.group_reports(str(run.batch_id))) == 1

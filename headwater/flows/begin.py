@@ -1,0 +1,71 @@
+"""How a flow run begins: runs of the same dataflow that died are closed first."""
+
+import logging
+import os
+import socket
+from datetime import datetime
+
+import psutil
+from ulid import ULID
+
+from headwater.catalog.base import utc_now
+from headwater.flows.context import lease
+from headwater.flows.finish import close_run
+from headwater.flows.workspace import Workspace
+from headwater.model.documents import Dataflow, RunRequest
+from headwater.model.runs import FlowRun, FlowRunState
+
+log = logging.getLogger(__name__)
+
+
+def begin_run(workspace: Workspace, flow: Dataflow, request: RunRequest) -> str:
+    """Close runs of the dataflow that died, so that what they held is free again, and open a new one.
+
+    Returns:
+        The new flow run's id.
+    """
+    for run_id, holder, lease_until in workspace.catalog.flow_runs.open_runs(flow.name):
+        if _is_dead(holder, lease_until, request):
+            log.warning("flow run %s of %s died; closing it", run_id, flow.name)
+            close_run(workspace, run_id, failure="the run died before it was finished")
+    run = FlowRun(
+        id=str(ULID()),
+        flow=flow.name,
+        dataset=flow.target.dataset,
+        state=FlowRunState.IN_PROGRESS,
+        trigger=request.trigger,
+        dag_run_id=request.dag_run_id,
+        batch_id=None,
+        window_start=request.window_start,
+        window_end=request.window_end,
+        started_at=utc_now(),
+        completed_at=None,
+    )
+    workspace.catalog.flow_runs.start(run, flow, request, holder=_holder(request), lease=lease(workspace))
+    return run.id
+
+
+def _holder(request: RunRequest) -> str:
+    """Who works on a run: a Dag run, whose tasks are many processes, or this process."""
+    if request.dag_run_id is not None:
+        return f"dag:{request.dag_run_id}"
+    started = psutil.Process().create_time()
+    return f"process:{socket.gethostname()}:{os.getpid()}:{started}"
+
+
+def _is_dead(holder: str, lease_until: datetime, request: RunRequest) -> bool:
+    kind, _, rest = holder.partition(":")
+    if kind == "dag" and rest == request.dag_run_id:
+        return True  # an earlier attempt of the same task, or the Dag run was cleared
+    if kind == "process":
+        host, pid, started = rest.rsplit(":", 2)
+        if host == socket.gethostname():
+            return not _is_alive(int(pid), float(started))
+    return lease_until < utc_now()
+
+
+def _is_alive(pid: int, started: float) -> bool:
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < 1.0
+    except psutil.NoSuchProcess:
+        return False
