@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 from pydantic import ValidationError
@@ -21,9 +21,11 @@ from headwater.flows.plans import compile_run_plan
 from headwater.flows.workspace import Workspace
 from headwater.formats import FormatOptions
 from headwater.ingest import Plan, read_file
-from headwater.lake import DiagnosticsWriter, StageWriter
 from headwater.model.records import RecordCounts
 from headwater.model.runs import FileState, SourceFile, StagedFile
+
+if TYPE_CHECKING:
+    from headwater.lake import DiagnosticsWriter, StageWriter
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +134,7 @@ class _GroupReader:
     plan: Plan
     connector: Connector
     sink: _Sink
-    rejected: DiagnosticsWriter
+    rejected: "DiagnosticsWriter"
     options: FormatOptions
     tally: _Tally
     progress: Progress
@@ -230,7 +232,7 @@ def _read_group(workspace: Workspace, context: RunContext, group: int, progress:
     return tally.report(group, staged), tally.duplicates
 
 
-def _stage(workspace: Workspace, context: RunContext, group: int) -> StageWriter:
+def _stage(workspace: Workspace, context: RunContext, group: int) -> "StageWriter":
     batch = workspace.catalog.batches.get(context.batch_id)
     return workspace.lake.stage(context.dataset.name, batch.id, group, ingested_at=batch.created_at)
 
