@@ -1,0 +1,168 @@
+"""Delimited text (CSV): where each record begins and ends, with line ends in quoted fields (RFC 4180)."""
+
+import re
+from collections.abc import Iterator
+from itertools import accumulate
+from operator import add
+
+from headwater.formats.blocks import Block, BlockBuilder, Limits, too_long
+from headwater.formats.detect import UTF8_BOM
+from headwater.formats.options import FormatOptions
+from headwater.formats.source import ByteSource
+
+
+class Grammar:
+    """What lines of a dialect look like. A line is judged alone, or as the continuation of an open quoted field."""
+
+    def __init__(self, options: FormatOptions) -> None:
+        self.quote = options.quote.encode()
+        delimiter, quote = re.escape(options.delimiter.encode()), re.escape(self.quote)
+        escape = re.escape(options.escape.encode()) if options.escape else None
+        inside = rb"(?:[^%b]|%b%b)*+" % (quote, quote, quote)
+        bare = rb"(?:[^%b%b\r][^%b\r]*+)?" % (quote, delimiter, delimiter)
+        if escape:
+            inside = rb"(?:[^%b%b]|%b%b|%b.)*+" % (quote, escape, quote, quote, escape)
+            bare = rb"(?:(?:[^%b%b%b\r]|%b.)(?:[^%b%b\r]|%b.)*+)?" % (
+                (quote, delimiter, escape, escape, delimiter, escape, escape)
+            )
+        field = rb"(?:%b%b%b|%b)" % (quote, inside, quote, bare)
+        rest = rb"(?:%b%b)*+" % (delimiter, field)
+        opened = rb"(?:%b%b)*+%b%b" % (field, delimiter, quote, inside)
+        self.complete = re.compile(field + rest, re.DOTALL)
+        self.opens = re.compile(opened, re.DOTALL)
+        self.continues = re.compile(inside, re.DOTALL)
+        self.closes = re.compile(inside + quote + rest, re.DOTALL)
+        self.reopens = re.compile(inside + quote + delimiter + opened, re.DOTALL)
+
+
+def delimited_blocks(source: ByteSource, options: FormatOptions, limits: Limits) -> Iterator[Block]:
+    """All records of a delimited text, the header first. Empty lines hold no record.
+
+    A record that does not follow RFC 4180 (text after a closing quote, a quote that is never closed) is unreadable, and
+    the next line is the next record.
+    """
+    if source.peek(len(UTF8_BOM)) == UTF8_BOM:
+        source.read(len(UTF8_BOM))
+    framer = _Framer(Grammar(options), limits, offset=source.position)
+    rest = b""
+    while piece := source.read(limits.block_bytes):
+        cut = piece.rfind(b"\n") + 1
+        if not cut:
+            rest += piece
+            if len(rest) > limits.max_record_bytes:
+                rest = framer.skip(rest, source)
+            continue
+        lines = (rest + piece[:cut]).split(b"\n")
+        rest = piece[cut:]
+        lines.pop()
+        yield framer.frame_plain(lines) or framer.frame(lines)
+    yield framer.frame([rest] if rest else [], at_end=True)
+
+
+class _Framer:
+    """Puts lines together to records, and keeps count of where they are."""
+
+    def __init__(self, grammar: Grammar, limits: Limits, *, offset: int) -> None:
+        self._grammar = grammar
+        self._limits = limits
+        self._offset = offset
+        self._line = 1
+        self._open: list[bytes] = []
+        self._open_bytes = 0
+
+    def frame_plain(self, lines: list[bytes]) -> Block | None:
+        """The records of lines of which each is one, as most are; None if they need a closer look."""
+        text = b"\n".join(lines)
+        if self._open or self._skipped or self._grammar.quote in text or b"" in lines:
+            return None
+        if max(map(len, lines)) > self._limits.max_record_bytes:
+            return None
+        records = lines
+        if b"\r" in text:
+            records = [line.removesuffix(b"\r") for line in lines]
+            at_ends = sum(map(len, lines)) - sum(map(len, records))
+            if text.count(b"\r") != at_ends or b"" in records:
+                return None
+        offsets = list(map(add, accumulate(map(len, lines), initial=self._offset), range(len(lines))))
+        first, self._line = self._line, self._line + len(lines)
+        self._offset += len(text) + 1
+        return Block(records=records, offsets=offsets, lines=range(first, self._line))
+
+    def frame(self, lines: list[bytes], *, at_end: bool = False) -> Block:
+        """The records that these lines complete."""
+        builder = BlockBuilder()
+        for line in lines:
+            self._add(line, builder)
+        while at_end and self._open:
+            self._give_up(builder, "a quoted field that begins on this line is never closed")
+        return builder.build()
+
+    def skip(self, start: bytes, source: ByteSource) -> bytes:
+        """Leave out the rest of a line that is too long; what stands for it, so that it is reported."""
+        kept = start[: self._limits.max_record_bytes + 1]
+        self._skipped = len(start) - len(kept)
+        while piece := source.read(self._limits.block_bytes):
+            end = piece.find(b"\n")
+            if end >= 0:
+                source.put_back(piece[end:])
+                self._skipped += end
+                break
+            self._skipped += len(piece)
+        return kept
+
+    _skipped = 0
+
+    def _add(self, line: bytes, builder: BlockBuilder) -> None:
+        if self._open:
+            self._continue(line, builder)
+            return
+        record = line.removesuffix(b"\r")
+        grammar = self._grammar
+        if len(line) > self._limits.max_record_bytes:
+            self._emit(builder, record, [line], too_long(self._limits))
+        elif grammar.quote not in record and b"\r" not in record:
+            if record:
+                self._emit(builder, record, [line])
+            else:
+                self._pass([line])
+        elif grammar.complete.fullmatch(record):
+            self._emit(builder, record, [line])
+        elif grammar.opens.fullmatch(line):
+            self._open, self._open_bytes = [line], len(line)
+        else:
+            self._emit(builder, record, [line], self._why(record))
+
+    def _continue(self, line: bytes, builder: BlockBuilder) -> None:
+        self._open.append(line)
+        self._open_bytes += len(line) + 1
+        grammar = self._grammar
+        ended = line.removesuffix(b"\r")
+        if grammar.quote not in line or grammar.continues.fullmatch(line) or grammar.reopens.fullmatch(line):
+            if self._open_bytes > self._limits.max_record_bytes:
+                self._give_up(builder, "a quoted field that begins on this line is not closed within the limit")
+            return
+        lines, self._open = self._open, []
+        fault = None if grammar.closes.fullmatch(ended) else self._why(ended)
+        self._emit(builder, b"\n".join([*lines[:-1], ended]), lines, fault)
+
+    def _give_up(self, builder: BlockBuilder, reason: str) -> None:
+        """Report the line on which a field was opened, and look at those after it on their own."""
+        first, *others = self._open
+        self._open = []
+        self._emit(builder, first.removesuffix(b"\r"), [first], reason)
+        for line in others:
+            self._add(line, builder)
+
+    def _emit(self, builder: BlockBuilder, record: bytes, lines: list[bytes], fault: str | None = None) -> None:
+        builder.add(record, offset=self._offset, line=self._line, fault=fault)
+        self._pass(lines)
+
+    def _pass(self, lines: list[bytes]) -> None:
+        self._line += len(lines)
+        self._offset += sum(map(len, lines)) + len(lines) + self._skipped
+        self._skipped = 0
+
+    def _why(self, record: bytes) -> str:
+        if self._grammar.quote not in record:
+            return "a carriage return stands in a field without quotes"
+        return "text stands beside a quoted field; a quote within a quoted field is doubled"

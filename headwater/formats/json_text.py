@@ -1,0 +1,40 @@
+"""JSON files: an array of records, or a record to a line. The content decides which, not a flag."""
+
+from collections.abc import Iterator
+
+from headwater.formats.arrays import ArrayReader
+from headwater.formats.blocks import Block, Limits
+from headwater.formats.detect import UTF8_BOM
+from headwater.formats.lines import line_blocks
+from headwater.formats.source import ByteSource
+
+_BLANK = b" \t\r\n"
+
+
+def json_blocks(source: ByteSource, limits: Limits, *, file: str) -> Iterator[Block]:
+    """All records of a JSON text.
+
+    A text whose first character is `[` is an array; what follows the array is read by lines.
+
+    Raises:
+        FileError: "200" for an array that is not closed, or a record in it that does not end.
+    """
+    if source.peek(len(UTF8_BOM)) == UTF8_BOM:
+        source.read(len(UTF8_BOM))
+    line = _skip_blanks(source, 1)
+    while source.peek(1) == b"[":
+        source.read(1)
+        array = ArrayReader(source, limits, file=file, line=line)
+        yield from array.blocks()
+        line = _skip_blanks(source, array.line)
+    yield from line_blocks(source, limits, line=line)
+
+
+def _skip_blanks(source: ByteSource, line: int) -> int:
+    """Skip white space; the line reached."""
+    while ahead := source.peek(4096):
+        blanks = len(ahead) - len(ahead.lstrip(_BLANK))
+        line += source.read(blanks).count(b"\n")
+        if blanks < len(ahead):
+            break
+    return line

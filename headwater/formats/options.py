@@ -1,0 +1,55 @@
+"""What a dataflow may say about the format of its files."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from headwater.formats.blocks import Limits
+from headwater.model.base import Document
+
+
+class FormatOptions(Document):
+    r"""Options of a file format; those of another format than the file's are not used.
+
+    Attributes:
+        delimiter: CSV: one character; `\t` is a tab.
+        quote: CSV: one character; it is doubled within a quoted field.
+        escape: CSV: a character that takes the next one's meaning away; None as RFC 4180 has it.
+        encoding: CSV: of the text.
+        null_marker: CSV: a field of exactly this text has no value.
+        max_record_bytes: A longer record is rejected.
+        timestamps: How times are written (`headwater.timestamps.options.TimestampOptions`).
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str | None = None
+    encoding: Literal["utf-8", "iso-8859-1"] = "utf-8"
+    null_marker: str | None = None
+    max_record_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
+    timestamps: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("delimiter", mode="before")
+    @classmethod
+    def _tab(cls, value: object) -> object:
+        return "\t" if value == "\\t" else value
+
+    @field_validator("encoding", mode="before")
+    @classmethod
+    def _encoding(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _distinct_characters(self) -> "FormatOptions":
+        characters = [c for c in (self.delimiter, self.quote, self.escape) if c is not None]
+        for character in characters:
+            if len(character) != 1 or not character.isascii() or character in "\r\n\0":
+                raise ValueError(f"delimiter, quote and escape are one ASCII character each, not {character!r}")
+        if len(set(characters)) != len(characters):
+            raise ValueError("delimiter, quote and escape must differ")
+        return self
+
+    @property
+    def limits(self) -> Limits:
+        """How much of a file is held at once."""
+        return Limits(max_record_bytes=self.max_record_bytes)

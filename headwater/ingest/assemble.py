@@ -1,0 +1,108 @@
+"""From the fast path's rows and the judge's verdicts to a chunk: nothing lost, nothing twice, in the file's order."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headwater.formats.blocks import Block
+from headwater.ingest.judge import Verdict
+from headwater.ingest.report import BYTE_OFFSET, ROW_NUMBER, Chunk
+from headwater.model.records import MAX_RAW_BYTES, Problem, RowError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FastRows:
+    """What the fast path made of a block.
+
+    Attributes:
+        batch: Its rows.
+        positions: Which record of the block each row is.
+        suspects: Rows that need a second look.
+    """
+
+    batch: pa.RecordBatch
+    positions: Sequence[int]
+    suspects: list[int]
+
+    def settled(self) -> "FastRows":
+        """Only the rows that need no second look."""
+        if not self.suspects:
+            return self
+        good = [True] * self.batch.num_rows
+        for suspect in self.suspects:
+            good[suspect] = False
+        return FastRows(
+            batch=self.batch.filter(pa.array(good, pa.bool_())),
+            positions=[position for position, is_good in zip(self.positions, good, strict=True) if is_good],
+            suspects=[],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a block stands: its file's path, and the 1-based number of its first record."""
+
+    file: str
+    first_row: int
+
+
+def assemble(
+    block: Block,
+    fast: FastRows,
+    place: Place,
+    *,
+    look: Callable[[int], Verdict],
+    restore: Callable[[list[bytes]], pa.RecordBatch],
+) -> Chunk:
+    """Put good, restored and bad rows together.
+
+    Args:
+        block: The records.
+        fast: What the fast path made of them.
+        place: Where they stand.
+        look: The judge's verdict on a record of the block, asked for each that the fast path did not settle.
+        restore: Makes a batch of the records that the judge accepted, as he restated them.
+    """
+    settled = fast.settled()
+    rows = _locate(settled.batch, block, settled.positions, place)
+    if rows.num_rows == len(block.records):
+        return Chunk(rows=rows, errors=(), read=rows.num_rows)
+    open_cases = sorted(set(range(len(block.records))).difference(settled.positions))
+    verdicts = [(position, look(position)) for position in open_cases]
+    restored = {position: verdict.record for position, verdict in verdicts if verdict.record is not None}
+    if restored:
+        again = _locate(restore(list(restored.values())), block, list(restored), place)
+        rows = _in_order(pa.concat_batches([rows, again]))
+    errors = tuple(
+        row_error(block, position, verdict.problems, place) for position, verdict in verdicts if verdict.record is None
+    )
+    return Chunk(rows=rows, errors=errors, read=len(block.records))
+
+
+def row_error(block: Block, position: int, problems: tuple[Problem, ...], place: Place) -> RowError:
+    """The error of one record of a block."""
+    return RowError(
+        file=place.file,
+        row_number=place.first_row + position,
+        line=None if block.lines is None else block.lines[position],
+        byte_offset=None if block.offsets is None else block.offsets[position],
+        raw=block.records[position][:MAX_RAW_BYTES].rstrip(b"\r"),
+        problems=problems,
+    )
+
+
+def _locate(batch: pa.RecordBatch, block: Block, positions: Sequence[int], place: Place) -> pa.RecordBatch:
+    """The batch with its provenance columns."""
+    numbers = pa.array([place.first_row + position for position in positions], ROW_NUMBER.type)
+    if block.offsets is None:
+        offsets = pa.nulls(batch.num_rows, BYTE_OFFSET.type)
+    else:
+        offsets = pa.array([block.offsets[position] for position in positions], BYTE_OFFSET.type)
+    schema = batch.schema.append(ROW_NUMBER).append(BYTE_OFFSET)
+    return pa.RecordBatch.from_arrays([*batch.columns, numbers, offsets], schema=schema)
+
+
+def _in_order(rows: pa.RecordBatch) -> pa.RecordBatch:
+    return rows.take(pc.sort_indices(rows.column(ROW_NUMBER.name)))

@@ -1,0 +1,207 @@
+"""The row-by-row path: the full truth about one record. Slow, exact, and the only one that explains."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+from jsonschema.exceptions import ValidationError
+
+from headwater.ingest.convert import Conversion
+from headwater.ingest.nested import ObjectColumn
+from headwater.ingest.shape import escape
+from headwater.ingest.values import describe
+from headwater.model.records import (
+    CODE_CONSTRAINT,
+    CODE_CONVERSION,
+    CODE_MAPPING,
+    CODE_REQUIRED,
+    CODE_UNREADABLE,
+    Problem,
+)
+from headwater.xdm.validation import make_validator
+
+TOO_DEEP: Final = "the record is nested too deeply"
+"""The reason for which a record that exhausts the stack is rejected."""
+MAX_PROBLEMS: Final = 100
+"""How many problems of one record are reported."""
+_MAX_LISTED = 12
+
+_decode = msgspec.json.Decoder(float_hook=float).decode
+
+
+class UnreadableError(ValueError):
+    """The bytes are no JSON object; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is to be said of one record.
+
+    Attributes:
+        record: The converted record as JSON, for the typed decode; None if it is rejected.
+        problems: Why it is rejected, or, for one that is not, which of its values a mapping left out.
+    """
+
+    record: bytes | None
+    problems: tuple[Problem, ...]
+
+
+def parse_record(raw: bytes) -> dict[str, Any]:
+    """The JSON object that a record's bytes are.
+
+    Strict: no NaN, no comments, UTF-8 only, nothing after the object. Numbers out of range become infinite, so that
+    their field can be named.
+
+    Raises:
+        UnreadableError: they are not one.
+    """
+    try:
+        raw.decode()
+        value = _decode(raw)
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"byte {error.start} of the record is not UTF-8") from None
+    except msgspec.ValidationError:
+        value = _parse_huge_numbers(raw)
+    except msgspec.DecodeError as error:
+        raise UnreadableError(_why_malformed(str(error))) from None
+    except RecursionError:
+        raise UnreadableError(TOO_DEEP) from None
+    if not isinstance(value, dict):
+        raise UnreadableError(f"expected a JSON object, found {describe(value)}")
+    return value
+
+
+def _parse_huge_numbers(raw: bytes) -> object:
+    """Numbers of thousands of digits, with the standard library's parser."""
+    try:
+        value = json.loads(raw, parse_int=_int_or_infinite, parse_constant=_refuse_constant)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise UnreadableError("a text holds half of a surrogate pair") from None
+    except json.JSONDecodeError as error:
+        raise UnreadableError(f"JSON is malformed: {error.msg} (byte {error.pos})") from None
+    except RecursionError:
+        raise UnreadableError(TOO_DEEP) from None
+    return value
+
+
+def _int_or_infinite(digits: str) -> float:
+    return int(digits) if len(digits) < 400 else float(digits)
+
+
+def _refuse_constant(name: str) -> float:
+    raise json.JSONDecodeError(f"{name} is no JSON number", "", 0)
+
+
+def _why_malformed(message: str) -> str:
+    if "trailing characters" in message:
+        return f"{message}: something follows the record, perhaps a second one on the same line"
+    if "truncated" in message:
+        return "the record ends too early: brackets or quotes are not closed, or half of a surrogate pair is missing"
+    return message
+
+
+class Judge:
+    """Judges records of one schema, one by one."""
+
+    def __init__(self, root: ObjectColumn, json_schema: Mapping[str, Any]) -> None:
+        self._root = root
+        self._validator = make_validator(dict(json_schema))
+
+    def judge(self, raw: bytes) -> Verdict:
+        """Parse, convert and validate the bytes of one record."""
+        try:
+            value = parse_record(raw)
+        except UnreadableError as error:
+            return Verdict(record=None, problems=(unreadable(str(error)),))
+        return self.judge_value(value)
+
+    def judge_value(self, value: dict[str, Any], *, mapped: bool = False) -> Verdict:
+        """Convert and validate one record.
+
+        Args:
+            value: A JSON object.
+            mapped: Whether it comes out of a mapping: a value that does not convert is left out then.
+        """
+        conversion = Conversion(dropping=mapped)
+        try:
+            converted = conversion.record(self._root, value)
+            broken = self._broken_rules(converted)
+            restated = msgspec.json.encode(converted)
+        except RecursionError:
+            return Verdict(record=None, problems=(unreadable(TOO_DEEP),))
+        problems = conversion.problems[:MAX_PROBLEMS]
+        blamed = {problem.pointer for problem in problems if problem.code != CODE_MAPPING}
+        broken = [problem for problem in broken if problem.pointer not in blamed]
+        if broken or blamed:
+            return Verdict(record=None, problems=tuple([*problems, *broken][:MAX_PROBLEMS]))
+        return Verdict(record=restated, problems=tuple(problems))
+
+    def _broken_rules(self, record: dict[str, Any]) -> list[Problem]:
+        """What the oracle says of a converted record, each thing once."""
+        errors = islice(self._validator.iter_errors(record), MAX_PROBLEMS)
+        return list(dict.fromkeys(problem for error in errors for problem in _explain(error)))
+
+
+def unreadable(message: str, *, rule: str = "json") -> Problem:
+    """The problem of a record that cannot be read at all."""
+    return Problem(pointer="", rule=rule, code=CODE_UNREADABLE, message=message)
+
+
+def _explain(error: ValidationError) -> Iterator[Problem]:
+    """An error of the oracle in our words: without the value, which stands in the record anyway."""
+    pointer = "".join(f"/{escape(str(step))}" for step in error.absolute_path)
+    rule = str(error.validator)
+    if rule == "required" and isinstance(error.instance, dict):
+        names: Any = error.validator_value
+        for name in names:
+            if name not in error.instance:
+                yield Problem(
+                    pointer=f"{pointer}/{escape(name)}",
+                    rule=rule,
+                    code=CODE_REQUIRED,
+                    message=f"the required field {name!r} is missing, null or empty",
+                )
+        return
+    code = CODE_CONVERSION if rule == "type" else CODE_CONSTRAINT
+    yield Problem(pointer=pointer, rule=rule, code=code, message=_message(rule, error))
+
+
+def _message(rule: str, error: ValidationError) -> str:
+    limit: Any = error.validator_value
+    schema: Any = error.schema
+    match rule:
+        case "enum":
+            listed = ", ".join(map(str, limit[:_MAX_LISTED])) + (", …" if len(limit) > _MAX_LISTED else "")
+            return f"the value is none of those allowed: {listed}"
+        case "additionalProperties" if limit is False and isinstance(error.instance, dict):
+            unknown = sorted(error.instance.keys() - schema.get("properties", {}).keys())
+            return f"fields that the schema does not allow: {', '.join(unknown[:_MAX_LISTED])}"
+        case "type":
+            return f"expected {limit}, found {describe(error.instance)}"
+        case _ if rule in _MESSAGES:
+            return _MESSAGES[rule].format(limit)
+        case _:
+            return f"the value breaks the schema's rule `{rule}`"
+
+
+_MESSAGES: Final = {
+    "const": "the value is not {}, the only one allowed",
+    "pattern": "the text does not match the pattern {}",
+    "minLength": "the text is shorter than {} characters",
+    "maxLength": "the text is longer than {} characters",
+    "minimum": "the number is less than {}",
+    "maximum": "the number is greater than {}",
+    "exclusiveMinimum": "the number is not greater than {}",
+    "exclusiveMaximum": "the number is not less than {}",
+    "multipleOf": "the number is no multiple of {}",
+    "minItems": "the array has fewer than {} elements",
+    "maxItems": "the array has more than {} elements",
+    "minProperties": "the object has fewer than {} fields",
+    "maxProperties": "the object has more than {} fields",
+    "uniqueItems": "the array has an element twice",
+    "format": "the text is not of format {}",
+}

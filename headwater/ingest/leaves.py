@@ -1,0 +1,196 @@
+"""Columns of single values, one class for each kind."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headwater.ingest.column import LeafColumn, Tally, without_empty
+from headwater.ingest.shape import INTEGER_RANGES, Kind, Shape
+from headwater.ingest.values import (
+    FALSE_WORDS,
+    TRUE_WORDS,
+    date_reader,
+    integer_reader,
+    timestamp_reader,
+    to_boolean,
+    to_double,
+    to_json_text,
+    to_text,
+    word_to_boolean,
+)
+from headwater.timestamps.columns import ReadColumn, read_dates, read_epochs, read_timestamps
+from headwater.timestamps.options import TimestampOptions
+from headwater.timestamps.parse import format_micros
+
+_WHOLE = r"^[+-]?[0-9]{1,18}$"
+_NUMBER = r"^[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,2})?$"
+
+
+class TextColumn(LeafColumn):
+    """Texts. An empty one outside an array means that there is no value."""
+
+    storage = pa.string()
+    native = (str,)
+
+    def __init__(self, shape: Shape, *, element: bool) -> None:
+        super().__init__(shape, element=element, read=to_text)
+
+    def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
+        return without_empty(texts), []
+
+    def _gather_whole(self, values: Sequence[Any]) -> pa.Array:
+        array = pa.array(values, pa.string())
+        return without_empty(array) if "" in values and not self._element else array
+
+
+class NumberColumn(LeafColumn):
+    """Numbers of one type."""
+
+    def __init__(self, shape: Shape, *, element: bool) -> None:
+        whole = shape.kind is not Kind.DOUBLE
+        super().__init__(shape, element=element, read=integer_reader(shape.kind) if whole else to_double)
+        self.native = (int,) if whole else (int, float)
+        self.storage = self.type
+        self._native_types = frozenset({*self.native, type(None)})
+        self._plain = _WHOLE if whole else _NUMBER
+
+    def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
+        texts = without_empty(texts)
+        plain = pc.match_substring_regex(texts, self._plain)
+        if plain.false_count:
+            return self._gather_singly(texts.to_pylist(), tally)
+        try:
+            array = pc.replace_substring_regex(texts, r"^\+", "").cast(self.type)
+        except pa.ArrowInvalid:
+            return self._gather_singly(texts.to_pylist(), tally)
+        return (array, []) if self._fits(array) else self._gather_singly(texts.to_pylist(), tally)
+
+    def _gather_whole(self, values: Sequence[Any]) -> pa.Array:
+        if not self._native_types.issuperset(map(type, values)):
+            raise pa.ArrowTypeError("not all of the native type")
+        array = pa.array(values, self.type)
+        if self.shape.kind is not Kind.DOUBLE and not self._fits(array):
+            raise pa.ArrowInvalid("out of range")
+        return array
+
+    def _fits(self, array: pa.Array) -> bool:
+        """Whether all values are within the range of the type, where the column's own type is wider."""
+        if self.shape.kind is Kind.DOUBLE:
+            return int(pc.is_finite(array).false_count) == 0
+        if self.shape.kind not in (Kind.SHORT, Kind.BYTE):
+            return True
+        low, high = INTEGER_RANGES[self.shape.kind]
+        return int(pc.or_(pc.less(array, low), pc.greater(array, high)).true_count) == 0
+
+
+class BooleanColumn(LeafColumn):
+    """Booleans; with `words`, also the texts that a mapping reads as one."""
+
+    storage = pa.bool_()
+    native = (bool,)
+
+    def __init__(self, shape: Shape, *, element: bool, words: bool) -> None:
+        super().__init__(shape, element=element, read=word_to_boolean if words else to_boolean)
+
+    def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
+        texts = without_empty(texts)
+        true = pc.is_in(texts, value_set=pa.array(TRUE_WORDS))
+        false = pc.is_in(texts, value_set=pa.array(FALSE_WORDS))
+        known = pc.or_(true, false)
+        misfits = pc.indices_nonzero(pc.and_(pc.is_valid(texts), pc.invert(known))).to_pylist()
+        return pc.if_else(known, true, pa.scalar(None, pa.bool_())), misfits
+
+
+class TimestampColumn(LeafColumn):
+    """Instants, as `timestamp[us, UTC]`."""
+
+    storage = pa.int64()
+    native = (str,)
+
+    def __init__(self, shape: Shape, *, element: bool, options: TimestampOptions) -> None:
+        self._to_micros = timestamp_reader(options)
+        super().__init__(shape, element=element, read=self._to_micros)
+        self._options = options
+
+    def restate(self, value: object) -> object:
+        """RFC 3339 in UTC, with microseconds."""
+        return format_micros(self._to_micros(value))
+
+    def _gather(self, values: Sequence[Any], tally: Tally) -> tuple[pa.Array, list[int]]:
+        kinds = set(map(type, values))
+        if not kinds <= {str, int, type(None)}:
+            return self._gather_singly(values, tally)
+        if int not in kinds:
+            return self._take(read_timestamps(self._texts(values), self._options), tally)
+        try:
+            numbers = pa.array([value if type(value) is int else None for value in values], pa.int64())
+        except OverflowError:
+            return self._gather_singly(values, tally)
+        epochs, misfits = self._take(read_epochs(numbers, self._options), tally)
+        if str not in kinds:
+            return epochs, misfits
+        texts = self._texts([value if type(value) is str else None for value in values])
+        instants, more = self._take(read_timestamps(texts, self._options), tally)
+        return pc.coalesce(instants, epochs), misfits + more
+
+    def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
+        return self._take(read_timestamps(without_empty(texts), self._options), tally)
+
+    def _texts(self, values: Sequence[Any]) -> pa.StringArray:
+        return without_empty(pa.array(values, pa.string()))
+
+    def _take(self, read: ReadColumn, tally: Tally) -> tuple[pa.Array, list[int]]:
+        for rule, count in read.rules.items():
+            tally[self.shape.pointer, rule] += count
+        return read.array, read.unread
+
+
+class DateColumn(LeafColumn):
+    """Dates, as `date32`."""
+
+    storage = pa.date32()
+    native = (str,)
+
+    def __init__(self, shape: Shape, *, element: bool, options: TimestampOptions) -> None:
+        self._to_date = date_reader(options)
+        super().__init__(shape, element=element, read=self._to_date)
+        self._options = options
+
+    def restate(self, value: object) -> object:
+        """`YYYY-MM-DD`."""
+        return self._to_date(value).isoformat()
+
+    def _gather(self, values: Sequence[Any], tally: Tally) -> tuple[pa.Array, list[int]]:
+        try:
+            texts = pa.array(values, pa.string())
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            return self._gather_singly(values, tally)
+        return self._parse(texts, tally)
+
+    def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
+        read = read_dates(without_empty(texts), self._options)
+        return read.array, read.unread
+
+
+class JsonColumn(LeafColumn):
+    """Any JSON value, kept as compact JSON text."""
+
+    storage = pa.string()
+
+    def __init__(self, shape: Shape, *, element: bool) -> None:
+        super().__init__(shape, element=element, read=to_json_text)
+        self.decoded_type = Any
+        self.native = (dict, list, str, int, float, bool)
+
+    def restate(self, value: object) -> object:
+        """The value itself: it is only ever kept as text in its column."""
+        to_json_text(value)
+        return value
+
+    def _gather(self, values: Sequence[Any], tally: Tally) -> tuple[pa.Array, list[int]]:
+        return self._gather_singly(values, tally)
+
+    def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
+        return self._gather_singly(texts.to_pylist(), tally)

@@ -1,0 +1,139 @@
+"""A file, from its first byte to its report."""
+
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+from pydantic import ValidationError
+
+from headwater.errors import DocumentError, FileError
+from headwater.formats.blocks import FILE_MISMATCH, Block
+from headwater.formats.delimited import delimited_blocks
+from headwater.formats.detect import decompress, detect_format
+from headwater.formats.fields import read_header
+from headwater.formats.json_text import json_blocks
+from headwater.formats.options import FormatOptions
+from headwater.formats.parquet import parquet_blocks
+from headwater.ingest.assemble import Place
+from headwater.ingest.engine import Engine
+from headwater.ingest.plan import Plan
+from headwater.ingest.report import Chunk, FileReport, Observations
+from headwater.timestamps.options import TimestampOptions
+
+
+class FileReader(Iterator[Chunk]):
+    """Iterates over the chunks of one file; at the end, or at any time before, `report` says what was noticed."""
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        plan: Plan,
+        *,
+        file: str,
+        format: str,
+        options: FormatOptions,
+        row_limit: int | None,
+    ) -> None:
+        self._stream = stream
+        self._file = file
+        self._options = options
+        self._plan = plan.with_timestamps(_timestamps(options)) if options.timestamps else plan
+        self._seen = Observations()
+        self._source, self._compression = decompress(stream, file=file)
+        self._format = detect_format(self._source, file=file, declared=format)
+        self._chunks = self._read(row_limit)
+
+    def __next__(self) -> Chunk:
+        return next(self._chunks)
+
+    @property
+    def report(self) -> FileReport:
+        """What was noticed so far."""
+        return self._seen.report(file=self._file, format_name=self._format, compression=self._compression)
+
+    def _read(self, row_limit: int | None) -> Iterator[Chunk]:
+        blocks, engine = self._open()
+        for block in blocks:
+            part = block if row_limit is None else block.part(0, row_limit - self._seen.read)
+            if part.records:
+                yield self._take(engine, part)
+            if row_limit is not None and self._seen.read >= row_limit:
+                return
+
+    def _open(self) -> tuple[Iterator[Block], Engine]:
+        match self._format:
+            case "json":
+                blocks = json_blocks(self._source, self._options.limits, file=self._file)
+                return blocks, self._plan.json_engine()
+            case "csv":
+                return self._open_delimited()
+            case _:
+                return self._parquet_blocks(), self._plan.json_engine(rule="parquet")
+
+    def _open_delimited(self) -> tuple[Iterator[Block], Engine]:
+        blocks = delimited_blocks(self._source, self._options, self._options.limits)
+        first = next(block for block in blocks if block.records)
+        if 0 in first.faults:
+            raise FileError(f"{self._file}: the header cannot be read: {first.faults[0]}", code=FILE_MISMATCH)
+        header = read_header(first.records[0], self._options, file=self._file)
+        engine, self._seen.unused_columns = self._plan.delimited_engine(header, self._options, file=self._file)
+
+        def records() -> Iterator[Block]:
+            yield first.part(1)
+            yield from blocks
+
+        return records(), engine
+
+    def _parquet_blocks(self) -> Iterator[Block]:
+        """Parquet is read from its end: a stream that cannot be wound back is kept in a temporary file meanwhile."""
+        if self._compression is None and self._stream.seekable():
+            yield from parquet_blocks(self._stream, file=self._file)
+            return
+        with TemporaryFile() as copy:
+            while piece := self._source.read(self._options.limits.block_bytes):
+                copy.write(piece)
+            yield from parquet_blocks(copy, file=self._file)
+
+    def _take(self, engine: Engine, block: Block) -> Chunk:
+        chunk = engine.read(block, Place(file=self._file, first_row=self._seen.read + 1), self._seen)
+        self._seen.read += chunk.read
+        self._seen.failed += len(chunk.errors)
+        return chunk
+
+
+def _timestamps(options: FormatOptions) -> TimestampOptions:
+    try:
+        return TimestampOptions.from_json(options.timestamps)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)[0]
+        key = ".".join(["timestamps", *map(str, found["loc"])])
+        raise DocumentError(f"format option `{key}`: {found['msg']}", key=f"format_options.{key}") from None
+
+
+def read_file(
+    stream: BinaryIO,
+    plan: Plan,
+    *,
+    file: str,
+    format: str = "auto",
+    options: FormatOptions | None = None,
+    row_limit: int | None = None,
+) -> FileReader:
+    """Read a file's records, checked and converted, in chunks of bounded size.
+
+    Compression and format are told by the content. A bad record never raises: it is in the chunk's `errors`.
+
+    Args:
+        stream: The file's bytes; not closed here.
+        plan: How its records are read.
+        file: Its path, for messages and errors.
+        format: `auto`, `json`, `ndjson`, `csv` or `parquet`.
+        options: Of the format.
+        row_limit: Only so many records are read.
+
+    Raises:
+        FileError: the file is not what it is declared to be, is empty or damaged. It may come after some chunks, which
+            then mean nothing: a file counts as read only when the iteration ends.
+        DocumentError: the options for timestamps are wrong.
+    """
+    return FileReader(stream, plan, file=file, format=format, options=options or FormatOptions(), row_limit=row_limit)
