@@ -16,6 +16,10 @@ def pins(text: str, host: str = "files.example.com", port: int = 22) -> tuple[Pi
     return parse_known_hosts(text, host=host, port=port)
 
 
+SALT = base64.b64encode(b"twenty bytes of salt").decode()
+"""Always the same, so that every worker of a test run sees the same names of tests."""
+
+
 @pytest.mark.parametrize("key", [ED25519, RSA, new_key("ecdsa-sha2-nistp256")])
 def test_fingerprint_and_public_key_pin_the_same(key: asyncssh.SSHKey) -> None:
     line = public_line(key)
@@ -47,9 +51,9 @@ def test_a_public_key_of_another_type_than_it_says() -> None:
         ("file?.example.com", 22, True),
         ("*.example.com,!files.example.com", 22, False),
         ("example.com", 22, False),
-        (paramiko.HostKeys.hash_host("files.example.com"), 22, True),
-        (paramiko.HostKeys.hash_host("[files.example.com]:2222"), 2222, True),
-        (paramiko.HostKeys.hash_host("other.example.com"), 22, False),
+        (paramiko.HostKeys.hash_host("files.example.com", SALT), 22, True),
+        (paramiko.HostKeys.hash_host("[files.example.com]:2222", SALT), 2222, True),
+        (paramiko.HostKeys.hash_host("other.example.com", SALT), 22, False),
         ("|1|bad|hash", 22, False),
         ("|1|bad", 22, False),
     ],

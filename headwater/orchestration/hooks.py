@@ -1,0 +1,54 @@
+"""What Airflow calls when somebody presses "Test" on one of our Connections. One class per connector kind."""
+
+from functools import cache
+from typing import ClassVar
+
+from airflow.sdk import BaseHook
+
+from connectors.errors import ConnectorError
+from connectors.registry import connector_kinds, create_connector
+from headwater.errors import HeadwaterError
+from headwater.orchestration.accounts import account_from_connection
+from headwater.orchestration.names import CONNECTION_TYPE_PREFIX, hook_class_name, hook_name
+
+_MODULE = __name__
+
+
+class SourceHook(BaseHook):
+    """Tests a Connection with the connector's own check. The classes for the kinds are its children."""
+
+    conn_type: ClassVar[str]
+    hook_name: ClassVar[str]
+    conn_name_attr: ClassVar[str] = "conn_id"
+
+    def __init__(self, conn_id: str = "") -> None:
+        super().__init__()
+        self.conn_id = conn_id
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Reach the source, verify it, log in and list; says what was seen or what failed."""
+        try:
+            account = account_from_connection(self.get_connection(self.conn_id))
+            connector = create_connector(account.kind, account.config)
+            try:
+                result = connector.check()
+            finally:
+                connector.close()
+        except (ConnectorError, HeadwaterError) as error:
+            return False, str(error)
+        return True, "; ".join(f"{step.name}: {step.detail}" for step in result.steps)
+
+
+@cache
+def hook_class(kind: str) -> type[SourceHook]:
+    """The hook of a connector kind."""
+    attributes = {"conn_type": CONNECTION_TYPE_PREFIX + kind, "hook_name": hook_name(kind), "__module__": _MODULE}
+    return type(hook_class_name(kind), (SourceHook,), attributes)
+
+
+def __getattr__(name: str) -> type[SourceHook]:
+    """Airflow imports the classes by name; kinds may come from other people's packages."""
+    for kind in connector_kinds():
+        if hook_class_name(kind) == name:
+            return hook_class(kind)
+    raise AttributeError(f"module {_MODULE!r} has no attribute {name!r}")
