@@ -81,7 +81,9 @@ _leaves = st.one_of(
     st.just({"type": "string", "enum": ["gold", "silver"]}),
     st.just({"type": "boolean"}),
     st.just({"type": "number", "minimum": 0}),
-    st.builds(lambda low, more: {"type": "integer", "minimum": low, "maximum": low + more}, st.integers(), st.just(9)),
+    st.builds(
+        lambda low: {"type": "integer", "minimum": low, "maximum": low + 9}, st.integers(-(2**53) + 1, 2**53 - 10)
+    ),
     st.just({"type": "integer"}),
     st.builds(lambda least: {"type": "string", "minLength": least, "maxLength": least + 5}, st.integers(0, 5)),
 )
