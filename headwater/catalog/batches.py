@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from headwater.catalog.base import Store
 from headwater.catalog.tables import batch, batch_group, staged_file
-from headwater.errors import NotFoundError
+from headwater.errors import ConflictError, NotFoundError
 from headwater.model.records import RecordCounts
 from headwater.model.runs import Batch, BatchStatus, ErrorSummary, StagedFile
 
@@ -62,8 +62,13 @@ class BatchStore(Store):
         return [_batch(row) for row in self._all(query)]
 
     def put_group(self, batch_id: str, report: GroupReport) -> tuple[StagedFile, ...]:
-        """Remember a group's result in place of an earlier attempt's; returns the files that attempt had staged."""
+        """Remember a group's result in place of an earlier attempt's; returns the files that attempt had staged.
+
+        Raises:
+            ConflictError: the batch is no longer loading: its commit has begun, or it was given up.
+        """
         with self._begin() as connection:
+            self._move(connection, batch_id, to=BatchStatus.LOADING, of=(BatchStatus.LOADING,))
             here = (staged_file.c.batch_id == batch_id) & (staged_file.c.group_number == report.group)
             earlier = tuple(_staged(row) for row in connection.execute(sa.select(staged_file).where(here)).mappings())
             connection.execute(sa.delete(staged_file).where(here))
@@ -131,29 +136,53 @@ class BatchStore(Store):
         self._execute(sa.delete(staged_file).where(staged_file.c.batch_id == batch_id))
 
     def stage(self, batch_id: str) -> None:
-        """All groups are in; the commit may follow."""
-        self._execute(sa.update(batch).where(batch.c.id == batch_id).values(status=BatchStatus.STAGED.value))
+        """All groups are in; the commit may follow.
+
+        Raises:
+            ConflictError: the batch was given up.
+        """
+        with self._begin() as connection:
+            self._move(connection, batch_id, to=BatchStatus.STAGED, of=(BatchStatus.LOADING, BatchStatus.STAGED))
 
     def settle(
         self,
         batch_id: str,
         status: BatchStatus,
         *,
+        of: Sequence[BatchStatus] = (BatchStatus.LOADING, BatchStatus.STAGED),
         completed_at: datetime,
         snapshot_id: int | None = None,
         errors: Sequence[ErrorSummary] = (),
     ) -> None:
-        """Close the batch. `snapshot_id` is None where nothing was committed."""
-        self._execute(
-            sa.update(batch)
-            .where(batch.c.id == batch_id)
-            .values(
-                status=status.value,
-                completed_at=completed_at,
-                snapshot_id=snapshot_id,
-                errors=[failure_to_json(failure) for failure in errors],
+        """Close the batch. `snapshot_id` is None where nothing was committed.
+
+        Raises:
+            ConflictError: the batch is in none of the states `of`; somebody else has settled it.
+        """
+        with self._begin() as connection:
+            self._move(connection, batch_id, to=status, of=of)
+            connection.execute(
+                sa.update(batch)
+                .where(batch.c.id == batch_id)
+                .values(
+                    completed_at=completed_at,
+                    snapshot_id=snapshot_id,
+                    errors=[failure_to_json(failure) for failure in errors],
+                )
             )
+
+    @staticmethod
+    def _move(connection: sa.Connection, batch_id: str, *, to: BatchStatus, of: Sequence[BatchStatus]) -> None:
+        """Change the status if it is one of `of`; the row stays locked until the end of the transaction."""
+        moved = connection.execute(
+            sa.update(batch).where(batch.c.id == batch_id, batch.c.status.in_(of)).values(status=to.value)
         )
+        if moved.rowcount != 1:
+            now = connection.execute(sa.select(batch.c.status).where(batch.c.id == batch_id)).scalar_one_or_none()
+            raise ConflictError(
+                f"batch {batch_id} is {now or 'unknown'}, not {' or '.join(of)}, so this step changes nothing. "
+                "To load its files again, clear the task `discover`, or trigger the dataflow."
+            )
 
 
 def failure_to_json(failure: ErrorSummary) -> dict[str, object]:

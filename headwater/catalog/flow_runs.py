@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from headwater.catalog.base import Store, utc_now
 from headwater.catalog.batches import failure_from_json, failure_to_json
 from headwater.catalog.tables import batch_group, flow_run
-from headwater.errors import NotFoundError
+from headwater.errors import ConflictError, NotFoundError
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.records import RecordCounts
 from headwater.model.runs import ErrorSummary, FlowRun, FlowRunState
@@ -84,12 +84,32 @@ class FlowRunStore(Store):
             ).scalar_one()
         return started
 
+    def reuse(self, run_id: str, flow: Dataflow, request: RunRequest) -> None:
+        """Another attempt of the run begins, with the dataflow as it is now."""
+        self._change(run_id, document=flow.to_json(), request=request.to_json())
+
     def open_runs(self, flow: str) -> list[tuple[str, str, datetime]]:
         """Id, holder and end of the lease of every run of the dataflow that has not finished."""
         query = sa.select(flow_run.c.id, flow_run.c.holder, flow_run.c.lease_until).where(
             flow_run.c.flow == flow, flow_run.c.state == FlowRunState.IN_PROGRESS.value
         )
         return [(row["id"], row["holder"], row["lease_until"]) for row in self._all(query)]
+
+    def require_open(self, run_id: str) -> None:
+        """Hold the run's row until the end of the transaction, and make sure that nobody has closed the run.
+
+        Raises:
+            ConflictError: it was closed, so that whoever still works on it must stop.
+        """
+        with self._begin() as connection:
+            completed_at = connection.execute(
+                sa.select(flow_run.c.completed_at).where(flow_run.c.id == run_id).with_for_update()
+            ).scalar_one()
+        if completed_at is not None:
+            raise ConflictError(
+                f"flow run {run_id} was closed at {completed_at:%Y-%m-%d %H:%M:%S} UTC, so this step changes nothing. "
+                "To run the dataflow again, clear its task `discover`, or trigger it."
+            )
 
     def renew(self, run_id: str, lease: timedelta) -> None:
         """Say that somebody still works on the run."""
@@ -102,20 +122,20 @@ class FlowRunStore(Store):
     def set_profiles(self, run_id: str, counts: dict[str, int]) -> None:
         """Add counts of the identity or profile load."""
         with self._begin() as connection:
-            known = connection.execute(sa.select(flow_run.c.profiles).where(flow_run.c.id == run_id)).scalar_one()
+            known = connection.execute(_locked(flow_run.c.profiles, run_id)).scalar_one()
             connection.execute(sa.update(flow_run).where(flow_run.c.id == run_id).values(profiles=known | counts))
 
     def add_notes(self, run_id: str, notes: Iterable[str]) -> None:
         """Add remarks for people, each once."""
         with self._begin() as connection:
-            known = connection.execute(sa.select(flow_run.c.notes).where(flow_run.c.id == run_id)).scalar_one()
+            known = connection.execute(_locked(flow_run.c.notes, run_id)).scalar_one()
             merged = list(dict.fromkeys([*known, *notes]))
             connection.execute(sa.update(flow_run).where(flow_run.c.id == run_id).values(notes=merged))
 
     def set_step_error(self, run_id: str, step: str, failure: ErrorSummary | None) -> None:
         """Remember why a step failed, or with None that it no longer does."""
         with self._begin() as connection:
-            known = connection.execute(sa.select(flow_run.c.errors).where(flow_run.c.id == run_id)).scalar_one()
+            known = connection.execute(_locked(flow_run.c.errors, run_id)).scalar_one()
             errors = [entry for entry in known if entry.get("step") != step]
             if failure is not None:
                 errors.append(failure_to_json(failure))
@@ -128,6 +148,11 @@ class FlowRunStore(Store):
 
     def _change(self, run_id: str, **values: object) -> None:
         self._execute(sa.update(flow_run).where(flow_run.c.id == run_id).values(**values))
+
+
+def _locked(column: sa.Column[Any], run_id: str) -> sa.Select[Any]:
+    """A column that is read in order to be written: nobody else may do so meanwhile."""
+    return sa.select(column).where(flow_run.c.id == run_id).with_for_update()
 
 
 def _select() -> sa.Select[Any]:

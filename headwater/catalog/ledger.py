@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from headwater.catalog.base import Store, utc_now
 from headwater.catalog.tables import flow_run, observation, source_file
 from headwater.database.engine import upsert
+from headwater.errors import ConflictError
 from headwater.model.runs import FileState, SourceFile
 
 _PAGE = 500
@@ -44,6 +45,18 @@ class Claim:
     file: FileVersion
     group: int
     supersedes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is to become of a file whose bytes are known.
+
+    `claimed`: read it. `duplicate`: its bytes are those of `original`. `released`: another run is loading them from
+    there.
+    """
+
+    state: FileState
+    original: str | None
 
 
 class Ledger(Store):
@@ -109,60 +122,104 @@ class Ledger(Store):
         )
         return sorted({old for row in self._all(query) for old in row["supersedes"]})
 
-    def record_content(self, file_id: str, *, sha256: str, size_bytes: int, reprocess: bool) -> str | None:
-        """Say what a claimed file's bytes are. Returns the path that brought the same bytes before, or None.
+    def record_content(self, file_id: str, *, sha256: str, size_bytes: int, reprocess: bool) -> Verdict:
+        """Say what a claimed file's bytes are, and learn whether to read them.
 
         Bytes that were loaded, or that another file of the same run brings, make this one a duplicate. With
-        `reprocess`, a loaded file of the same bytes is superseded instead.
+        `reprocess`, a loaded file of the same bytes is superseded instead. Bytes that another open run is loading are
+        left to it: this file is given back.
+
+        Raises:
+            ConflictError: the run no longer holds the file: it was taken for dead and closed.
         """
         with self._begin() as connection:
             mine = connection.execute(sa.select(source_file).where(source_file.c.id == file_id)).mappings().one()
-            run_lock = sa.select(flow_run.c.id).where(flow_run.c.id == mine["flow_run_id"]).with_for_update()
-            connection.execute(run_lock)
-            same = (
-                (source_file.c.flow == mine["flow"])
-                & (source_file.c.sha256 == sha256)
-                & (source_file.c.size_bytes == size_bytes)
-                & (source_file.c.id != file_id)
-            )
-            loaded = connection.execute(
-                sa.select(source_file.c.id, source_file.c.path).where(
-                    same, source_file.c.state == FileState.LOADED.value
+            self._lock_flow(connection, mine["flow"], mine["flow_run_id"])
+            same = connection.execute(
+                sa.select(source_file.c.id, source_file.c.path, source_file.c.state, source_file.c.flow_run_id).where(
+                    source_file.c.flow == mine["flow"],
+                    source_file.c.sha256 == sha256,
+                    source_file.c.size_bytes == size_bytes,
+                    source_file.c.id != file_id,
+                    source_file.c.state.in_((FileState.LOADED.value, FileState.CLAIMED.value)),
                 )
-            ).first()
-            beside = connection.execute(
-                sa.select(source_file.c.path).where(
-                    same,
-                    source_file.c.state == FileState.CLAIMED.value,
-                    source_file.c.flow_run_id == mine["flow_run_id"],
-                )
-            ).scalar()
+            ).all()
+            loaded = [row for row in same if row.state == FileState.LOADED]
+            beside = [row for row in same if row.state == FileState.CLAIMED and row.flow_run_id == mine["flow_run_id"]]
+            elsewhere = [row for row in same if row.state == FileState.CLAIMED and row not in beside]
             values: dict[str, Any] = {"sha256": sha256, "size_bytes": size_bytes, "changed_at": utc_now()}
-            original: str | None = beside
-            if loaded is not None and reprocess:
-                values["supersedes"] = sorted({*mine["supersedes"], loaded.id})
-            elif loaded is not None:
-                original = loaded.path
-            values["state"] = (FileState.CLAIMED if original is None else FileState.DUPLICATE).value
-            connection.execute(sa.update(source_file).where(source_file.c.id == file_id).values(**values))
-        return original
+            if elsewhere:
+                verdict = Verdict(state=FileState.RELEASED, original=elsewhere[0].path)
+            elif beside or (loaded and not reprocess):
+                verdict = Verdict(state=FileState.DUPLICATE, original=(beside or loaded)[0].path)
+            else:
+                verdict = Verdict(state=FileState.CLAIMED, original=None)
+                values["supersedes"] = sorted({*mine["supersedes"], *(row.id for row in loaded)})
+            taken = connection.execute(
+                sa.update(source_file)
+                .where(source_file.c.id == file_id, source_file.c.state == FileState.CLAIMED.value)
+                .values(state=verdict.state.value, **values)
+            )
+            if taken.rowcount != 1:
+                raise ConflictError(f"file {mine['path']!r} is no longer held by flow run {mine['flow_run_id']}")
+        return verdict
+
+    @staticmethod
+    def _lock_flow(connection: sa.Connection, flow: str, flow_run_id: str) -> None:
+        """One at a time among the open runs of a dataflow, until the end of the transaction.
+
+        Raises:
+            ConflictError: the run is not open.
+        """
+        open_runs = connection.execute(
+            sa.select(flow_run.c.id)
+            .where(flow_run.c.flow == flow, flow_run.c.completed_at.is_(None))
+            .order_by(flow_run.c.id)
+            .with_for_update()
+        ).scalars()
+        if flow_run_id not in list(open_runs):
+            raise ConflictError(f"flow run {flow_run_id} was closed; what it held was given back")
+
+    def retake_duplicates(self, flow_run_id: str, group: int) -> None:
+        """A group is read again: what an earlier attempt found to be duplicates is looked at anew."""
+        with self._begin() as connection:
+            connection.execute(
+                sa.update(source_file)
+                .where(
+                    source_file.c.flow_run_id == flow_run_id,
+                    source_file.c.group_number == group,
+                    source_file.c.state == FileState.DUPLICATE.value,
+                )
+                .values(state=FileState.CLAIMED.value, sha256=None, changed_at=utc_now())
+            )
 
     def settle(self, flow_run_id: str) -> None:
-        """The run's files are in the lake; those that they supersede no longer are."""
+        """The run's files are in the lake; those that they supersede no longer are.
+
+        A duplicate whose original did not load after all is given back.
+        """
+        mine = source_file.c.flow_run_id == flow_run_id
         with self._begin() as connection:
             held = connection.execute(
-                sa.select(source_file.c.supersedes).where(
-                    source_file.c.flow_run_id == flow_run_id, source_file.c.state == FileState.CLAIMED.value
-                )
+                sa.select(source_file.c.supersedes).where(mine, source_file.c.state == FileState.CLAIMED.value)
             ).scalars()
             old = sorted({file_id for supersedes in held for file_id in supersedes})
             for page in _pages(old):
                 self._set_state(connection, source_file.c.id.in_(page), FileState.SUPERSEDED)
-            self._set_state(
-                connection,
-                (source_file.c.flow_run_id == flow_run_id) & (source_file.c.state == FileState.CLAIMED.value),
-                FileState.LOADED,
+            self._set_state(connection, mine & (source_file.c.state == FileState.CLAIMED.value), FileState.LOADED)
+            original = source_file.alias("original")
+            orphan = ~(
+                sa.select(original.c.id)
+                .where(
+                    original.c.flow == source_file.c.flow,
+                    original.c.sha256 == source_file.c.sha256,
+                    original.c.size_bytes == source_file.c.size_bytes,
+                    original.c.state == FileState.LOADED.value,
+                )
+                .exists()
             )
+            duplicates = mine & (source_file.c.state == FileState.DUPLICATE.value)
+            self._set_state(connection, duplicates & orphan, FileState.RELEASED)
 
     def release(self, flow_run_id: str) -> int:
         """Give back what the run took and did not load; returns how many files."""

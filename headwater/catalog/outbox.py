@@ -15,11 +15,15 @@ from headwater.model.runs import Delivery, Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which deliveries are meant: those of certain subjects, of one dataflow, of codes with a prefix, or all."""
+    """Which deliveries are meant: those of certain subjects, of one dataflow, of codes with a prefix, or all.
+
+    Those to the webhooks in `without` are left out.
+    """
 
     subjects: Sequence[str] | None = None
     flow: str | None = None
     code_prefix: str = ""
+    without: frozenset[str] = frozenset()
 
 
 EVERYTHING = Selection()
@@ -79,6 +83,37 @@ class Outbox(Store):
     def waiting(self, selection: Selection = EVERYTHING) -> list[Delivery]:
         """Deliveries that have not been made and not been given up."""
         return [_delivery(row) for row in self._all(_open_deliveries(selection))]
+
+    def take(self, wanted: Delivery, *, until: datetime) -> bool:
+        """Keep others from trying the delivery before then; False if somebody else was faster."""
+        with self._begin() as connection:
+            taken = connection.execute(
+                sa.update(delivery)
+                .where(
+                    delivery.c.event_id == wanted.event.id,
+                    delivery.c.webhook == wanted.webhook,
+                    delivery.c.next_attempt_at == wanted.next_attempt_at,
+                    delivery.c.delivered_at.is_(None),
+                    delivery.c.given_up_at.is_(None),
+                )
+                .values(next_attempt_at=until)
+            )
+        return taken.rowcount == 1
+
+    def expire(self, webhook: str, *, created_before: datetime, reason: str) -> int:
+        """Give up what the webhook has not taken and is too old to be tried; returns how many events."""
+        old = sa.select(event.c.id).where(event.c.created_at < created_before)
+        with self._begin() as connection:
+            return connection.execute(
+                sa.update(delivery)
+                .where(
+                    delivery.c.webhook == webhook,
+                    delivery.c.event_id.in_(old),
+                    delivery.c.delivered_at.is_(None),
+                    delivery.c.given_up_at.is_(None),
+                )
+                .values(given_up_at=utc_now(), last_error=reason)
+            ).rowcount
 
     def delivered(self, event_id: str, webhook: str) -> None:
         """The receiver has taken the event."""
@@ -147,6 +182,8 @@ def _open_deliveries(selection: Selection) -> sa.Select[Any]:
         query = query.where(event.c.subject.in_(list(selection.subjects)))
     if selection.flow is not None:
         query = query.where(event.c.flow == selection.flow)
+    if selection.without:
+        query = query.where(delivery.c.webhook.not_in(sorted(selection.without)))
     return query
 
 

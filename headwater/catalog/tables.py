@@ -125,6 +125,15 @@ source_file = sa.Table(
         postgresql_where=sa.text("state = 'claimed'"),
     ),
     sa.Index(
+        "uq_source_file_claimed_content",
+        "flow",
+        "sha256",
+        "size_bytes",
+        unique=True,
+        sqlite_where=sa.text("state = 'claimed'"),
+        postgresql_where=sa.text("state = 'claimed'"),
+    ),
+    sa.Index(
         "uq_source_file_content",
         "flow",
         "sha256",

@@ -2,14 +2,19 @@
 
 import sqlalchemy as sa
 
+from headwater.database.engine import READ_ONLY
+
 _LOCK = 0x68656164  # "head": one advisory lock for all of Headwater's migrations
 
 
 def migrate(engine: sa.Engine, *, scripts: str, version_table: str, head: str) -> None:
     """Run the Alembic migrations in `scripts` (`package:folder`) up to `head`, unless they have run.
 
-    Whoever comes second waits for the first and then finds nothing to do.
+    Whoever comes second waits for the first and then finds nothing to do; where nothing is due, nobody waits.
     """
+    with engine.execution_options(**{READ_ONLY: True}).begin() as connection:
+        if _current(connection, version_table) == head:
+            return
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

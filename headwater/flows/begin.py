@@ -21,11 +21,18 @@ log = logging.getLogger(__name__)
 def begin_run(workspace: Workspace, flow: Dataflow, request: RunRequest) -> str:
     """Close runs of the dataflow that died, so that what they held is free again, and open a new one.
 
+    A Dag run that tries again before it took any file goes on with the flow run that it has.
+
     Returns:
-        The new flow run's id.
+        The flow run's id.
     """
-    for run_id, holder, lease_until in workspace.catalog.flow_runs.open_runs(flow.name):
-        if _is_dead(holder, lease_until, request):
+    flow_runs = workspace.catalog.flow_runs
+    for run_id, holder, lease_until in flow_runs.open_runs(flow.name):
+        same_dag_run = request.dag_run_id is not None and holder == _holder(request)
+        if same_dag_run and flow_runs.get(run_id).batch_id is None:
+            flow_runs.reuse(run_id, flow, request)
+            return run_id
+        if same_dag_run or _is_dead(holder, lease_until):
             log.warning("flow run %s of %s died; closing it", run_id, flow.name)
             close_run(workspace, run_id, failure="the run died before it was finished")
     run = FlowRun(
@@ -41,7 +48,7 @@ def begin_run(workspace: Workspace, flow: Dataflow, request: RunRequest) -> str:
         started_at=utc_now(),
         completed_at=None,
     )
-    workspace.catalog.flow_runs.start(run, flow, request, holder=_holder(request), lease=lease(workspace))
+    flow_runs.start(run, flow, request, holder=_holder(request), lease=lease(workspace))
     return run.id
 
 
@@ -53,10 +60,8 @@ def _holder(request: RunRequest) -> str:
     return f"process:{socket.gethostname()}:{os.getpid()}:{started}"
 
 
-def _is_dead(holder: str, lease_until: datetime, request: RunRequest) -> bool:
+def _is_dead(holder: str, lease_until: datetime) -> bool:
     kind, _, rest = holder.partition(":")
-    if kind == "dag" and rest == request.dag_run_id:
-        return True  # an earlier attempt of the same task, or the Dag run was cleared
     if kind == "process":
         host, pid, started = rest.rsplit(":", 2)
         if host == socket.gethostname():

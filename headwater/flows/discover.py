@@ -3,13 +3,14 @@
 import logging
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from ulid import ULID
 
 from headwater.catalog.base import utc_now
 from headwater.catalog.ledger import Claim
 from headwater.flows.begin import begin_run
-from headwater.flows.context import RunContext, open_context, recorded
+from headwater.flows.context import RunContext, lease, open_context, recorded
 from headwater.flows.listing import Candidate, Listing, look
 from headwater.flows.plans import compile_run_plan
 from headwater.flows.selection import MAX_FILES, into_groups
@@ -40,6 +41,7 @@ def discover(workspace: Workspace, flow: Dataflow, request: RunRequest) -> Disco
     """Open a flow run, list the source and claim the files that are new and complete.
 
     Raises:
+        ConflictError: the run was taken for dead and closed meanwhile.
         NotFoundError: the dataflow names a dataset, schema, mapping set or account that does not exist.
         SchemaError: the dataset's schema does not compose.
         MappingError: the mapping set does not fit.
@@ -79,6 +81,7 @@ def _find_files(workspace: Workspace, context: RunContext) -> Listing:
             return listing
         seconds = min(max(listing.waiting.values()), remaining)
         log.info("%d files were changed a moment ago; looking again in %.0f s", len(listing.waiting), seconds)
+        workspace.catalog.flow_runs.renew(context.run.id, lease(workspace) + timedelta(seconds=seconds))
         time.sleep(seconds)
 
 
@@ -119,6 +122,7 @@ def _claim(workspace: Workspace, context: RunContext, claims: list[Claim]) -> tu
     batch_id = str(ULID())
     state = FileState.CLAIMED if context.request.loads else FileState.CHECKED
     with workspace.catalog.transaction() as stores:
+        stores.flow_runs.require_open(run_id)
         got = set(stores.ledger.claim(flow, run_id, claims, state=state))
         stores.ledger.forget_observations(flow, [claim.file.path for claim in claims])
         if not got:

@@ -8,7 +8,7 @@ from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
 from headwater.catalog.outbox import Selection
 from headwater.errors import HeadwaterError, NotFoundError
-from headwater.flows.context import PROCESSING_FAILED, RunContext, open_context
+from headwater.flows.context import PROCESSING_FAILED, open_context
 from headwater.flows.events import batch_event, flow_run_event
 from headwater.flows.load import (
     StoreLoad,
@@ -21,10 +21,14 @@ from headwater.flows.load import (
 )
 from headwater.flows.notifications import deliver_due, enqueue
 from headwater.flows.workspace import Workspace
-from headwater.model.runs import BatchStatus, ErrorSummary, FlowRun, FlowRunState
+from headwater.model.runs import Batch, BatchStatus, ErrorSummary, FlowRun, FlowRunState
 from headwater.notify.events import BatchEventCode
 
 log = logging.getLogger(__name__)
+
+MAX_NOTES = 50
+MAX_NOTE = 500
+"""How many remarks of a batch's groups a flow run shows, and how many characters of each."""
 
 
 def finish(
@@ -70,97 +74,130 @@ def close_run(workspace: Workspace, flow_run_id: str, *, failure: str | None = N
     """Bring a run to its end from wherever it stands.
 
     A batch that the lake has is settled, and its identities and profiles are loaded if they were not; a batch that the
-    lake has not is failed and its files are given back.
+    lake has not is given up, so that nobody can commit it any more, and its files are given back. A failed run whose
+    failed loads were repeated with success becomes a success.
     """
-    flow_runs = workspace.catalog.flow_runs
-    run = flow_runs.get(flow_run_id)
+    run = workspace.catalog.flow_runs.get(flow_run_id)
     if run.completed_at is not None:
-        return run
+        return _judge_again(workspace, run) if run.state is FlowRunState.FAILED else run
     if run.batch_id is not None:
         _complete_batch(workspace, run, failure)
     elif failure is not None and not run.errors:
-        flow_runs.set_step_error(run.id, "discover", _unexplained("discover", failure))
-    run = flow_runs.get(flow_run_id)
+        workspace.catalog.flow_runs.set_step_error(run.id, "discover", _unexplained("discover", failure))
+    return _complete_run(workspace, flow_run_id)
+
+
+def _complete_run(workspace: Workspace, flow_run_id: str) -> FlowRun:
     with workspace.catalog.transaction() as stores:
-        if run.batch_id is None or stores.batches.get(run.batch_id).status is not BatchStatus.SUCCESS:
+        run = stores.flow_runs.get(flow_run_id)
+        batch = stores.batches.get(run.batch_id) if run.batch_id is not None else None
+        if batch is None or batch.status is not BatchStatus.SUCCESS:
             stores.ledger.release(run.id)
-        now = utc_now()
-        stores.flow_runs.complete(run.id, _final_state(stores, run), completed_at=now)
-        closed = stores.flow_runs.get(run.id)
-        flow, request = stores.flow_runs.document(run.id)
-        if request.loads:
-            batch = stores.batches.get(run.batch_id) if run.batch_id is not None else None
-            enqueue(stores, flow_run_event(workspace.settings, closed, batch, now=now), flow)
-    return closed
+        if batch is not None:
+            stores.flow_runs.add_notes(run.id, _group_notes(stores, batch))
+        stores.flow_runs.complete(run.id, _final_state(run, batch), completed_at=utc_now())
+        _tell(workspace, stores, run.id, batch)
+        return stores.flow_runs.get(run.id)
+
+
+def _judge_again(workspace: Workspace, run: FlowRun) -> FlowRun:
+    """A closed run that failed: its loads may have been repeated since."""
+    if run.errors or run.batch_id is None or run.completed_at is None:
+        return run
+    with workspace.catalog.transaction() as stores:
+        batch = stores.batches.get(run.batch_id)
+        if batch.status is BatchStatus.SUCCESS:
+            stores.flow_runs.complete(run.id, FlowRunState.SUCCESS, completed_at=run.completed_at)
+            _tell(workspace, stores, run.id, batch)
+        return stores.flow_runs.get(run.id)
+
+
+def _tell(workspace: Workspace, stores: Stores, flow_run_id: str, batch: Batch | None) -> None:
+    flow, request = stores.flow_runs.document(flow_run_id)
+    if request.loads:
+        run = stores.flow_runs.get(flow_run_id)
+        enqueue(stores, flow_run_event(workspace.settings, run, batch, now=utc_now()), flow)
+
+
+def _group_notes(stores: Stores, batch: Batch) -> list[str]:
+    """What ingestion noticed, for people: bounded, since there may be many groups."""
+    notes = [note[:MAX_NOTE] for report in stores.batches.group_reports(batch.id) for note in report.notes]
+    left = len(notes) - MAX_NOTES
+    return notes if left <= 0 else [*notes[:MAX_NOTES], f"{left} more remarks are kept with the groups"]
 
 
 def _unexplained(step: str, failure: str) -> ErrorSummary:
     return ErrorSummary(code=PROCESSING_FAILED, message=failure, step=step)
 
 
-def _final_state(stores: Stores, run: FlowRun) -> FlowRunState:
+def _final_state(run: FlowRun, batch: Batch | None) -> FlowRunState:
     if run.errors:
         return FlowRunState.FAILED
-    if run.batch_id is None:
-        return FlowRunState.NO_NEW_DATA
-    return FlowRunState.SUCCESS if stores.batches.get(run.batch_id).files else FlowRunState.NO_NEW_DATA
+    return FlowRunState.SUCCESS if batch is not None and batch.files else FlowRunState.NO_NEW_DATA
 
 
 def _complete_batch(workspace: Workspace, run: FlowRun, failure: str | None) -> None:
-    batches = workspace.catalog.batches
-    batch = batches.get(str(run.batch_id))
-    if batch.status in (BatchStatus.FAILED, BatchStatus.ABORTED):
+    """Settle or give up the run's batch; what the lake says goes before everything else."""
+    batch = workspace.catalog.batches.get(str(run.batch_id))
+    _, request = workspace.catalog.flow_runs.document(run.id)
+    if not request.loads:
+        _complete_dry_run(workspace, run, failure)
         return
-    try:
-        context = open_context(workspace, run.id)
-    except HeadwaterError as error:
-        workspace.catalog.flow_runs.set_step_error(run.id, "finish", _unexplained("finish", str(error)))
-        return
-    if not context.request.loads and failure is None and not context.run.errors:
-        settle_dry_run(workspace, batch)
-        return
-    if batch.status is not BatchStatus.SUCCESS:
-        snapshot_id = (
-            workspace.lake.find_commit(batch.dataset, batch.id) if batch.status is BatchStatus.STAGED else None
-        )
-        if snapshot_id is None:
-            _fail_batch(workspace, context, failure)
-            return
-        with workspace.catalog.transaction() as stores:
-            settle_success(workspace, stores, context, snapshot_id)
-    _complete_loads(workspace, context)
+    if batch.status is BatchStatus.STAGED:
+        snapshot_id = workspace.lake.give_up(batch.dataset, batch.id)
+        if snapshot_id is not None:
+            with workspace.catalog.transaction() as stores:
+                settle_success(workspace, stores, run.id, snapshot_id)
+        else:
+            _fail_batch(workspace, run, batch, failure)
+    elif batch.status is BatchStatus.LOADING:
+        _fail_batch(workspace, run, batch, failure)
+    if workspace.catalog.batches.get(batch.id).status is BatchStatus.SUCCESS:
+        _complete_loads(workspace, run)
 
 
-def _fail_batch(workspace: Workspace, context: RunContext, failure: str | None) -> None:
+def _complete_dry_run(workspace: Workspace, run: FlowRun, failure: str | None) -> None:
+    if failure is not None and not run.errors:
+        workspace.catalog.flow_runs.set_step_error(run.id, "ingest", _unexplained("ingest", failure))
+    with workspace.catalog.transaction() as stores:
+        settle_dry_run(stores, run.id)
+
+
+def _fail_batch(workspace: Workspace, run: FlowRun, batch: Batch, failure: str | None) -> None:
+    """Fail the batch if it still is as it was seen, and remove what it had staged."""
     catalog = workspace.catalog
-    if not context.run.errors:
+    if not run.errors:
         reason = failure or "the run ended before its batch was committed"
-        catalog.flow_runs.set_step_error(context.run.id, "load_lake", _unexplained("load_lake", reason))
-    staged = catalog.batches.staged_files(context.batch_id)
+        catalog.flow_runs.set_step_error(run.id, "load_lake", _unexplained("load_lake", reason))
     now = utc_now()
     with catalog.transaction() as stores:
-        run = stores.flow_runs.get(context.run.id)
-        batch = stores.batches.get(context.batch_id)
-        errors = (*rejected_summary(stores, batch), *run.errors)
+        staged = stores.batches.staged_files(batch.id)
+        flow, _ = stores.flow_runs.document(run.id)
+        errors = (*rejected_summary(stores, batch, flow), *stores.flow_runs.get(run.id).errors)
+        stores.batches.settle(batch.id, BatchStatus.FAILED, of=(batch.status,), completed_at=now, errors=errors)
         stores.batches.forget_staged(batch.id)
-        stores.batches.settle(batch.id, BatchStatus.FAILED, completed_at=now, errors=errors)
-        if context.request.loads:
-            failed = stores.batches.get(batch.id)
-            event = batch_event(workspace.settings, "ing_load_failure", failed, context.flow, now=now)
-            enqueue(stores, event, context.flow)
+        failed = stores.batches.get(batch.id)
+        enqueue(stores, batch_event(workspace.settings, "ing_load_failure", failed, flow, now=now), flow)
     workspace.lake.discard(staged)
 
 
-def _complete_loads(workspace: Workspace, context: RunContext) -> None:
+def _complete_loads(workspace: Workspace, run: FlowRun) -> None:
     """Load what a kill left out; a load that failed by itself is told, and can be repeated by its task."""
+    told = {event.code for event in workspace.catalog.outbox.events(subject=run.batch_id)}
+    try:
+        context = open_context(workspace, run.id)
+    except HeadwaterError as error:
+        step = "load_identities"
+        workspace.catalog.flow_runs.set_step_error(run.id, step, _unexplained(step, str(error)))
+        return
     if not goes_to_profile(context):
         return
     for load in _LOADS:
-        if load.success in {event.code for event in workspace.catalog.outbox.events(subject=context.batch_id)}:
+        if load.success in told:
             continue
-        if not any(error.step == load.step for error in context.run.errors):
-            log.info("flow run %s: step %s did not run; running it now", context.run.id, load.step)
-            load.run(workspace, context.run.id)
+        if not any(error.step == load.step for error in run.errors):
+            log.info("flow run %s: step %s did not run; running it now", run.id, load.step)
+            load.run(workspace, run.id)
             continue
         with workspace.catalog.transaction() as stores:
             batch = stores.batches.get(context.batch_id)

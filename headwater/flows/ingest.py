@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from connectors.base import Connector
 from connectors.errors import FileGoneError
 from headwater.catalog.batches import GroupReport
-from headwater.errors import DocumentError, LakeError
+from headwater.catalog.ledger import Verdict
+from headwater.errors import ConflictError, DocumentError, LakeError
 from headwater.flows.context import RunContext, lease, open_context, recorded
 from headwater.flows.fetch import FetchedFile, fetch_file
 from headwater.flows.plans import compile_run_plan
@@ -22,7 +23,7 @@ from headwater.flows.workspace import Workspace
 from headwater.formats import FormatOptions
 from headwater.ingest import Plan, read_file
 from headwater.model.records import RecordCounts
-from headwater.model.runs import FileState, SourceFile, StagedFile
+from headwater.model.runs import BatchStatus, FileState, SourceFile, StagedFile
 
 if TYPE_CHECKING:
     from headwater.lake import DiagnosticsWriter, StageWriter
@@ -81,16 +82,25 @@ def ingest_group(
 ) -> GroupResult:
     """Read the group's files, stage the good records for the lake and keep the bad ones with their reasons.
 
-    May be repeated: what an earlier attempt staged is replaced.
+    May be repeated: what an earlier attempt staged is replaced, until the batch is committed.
 
     Raises:
+        ConflictError: the run was closed, or its commit has begun; what this attempt staged is removed.
         FileError: a file is not what the dataflow says it is; nothing of the batch will load.
         connectors.errors.ConnectorError: a file cannot be read.
     """
     with recorded(workspace, flow_run_id, f"ingest {group}"):
         context = open_context(workspace, flow_run_id)
+        batches = workspace.catalog.batches
+        if batches.get(context.batch_id).status is BatchStatus.SUCCESS:
+            return _earlier_result(batches.group_reports(context.batch_id), group)
+        _begin_attempt(workspace, context, group)
         report, duplicates = _read_group(workspace, context, group, progress or _silent)
-        earlier = workspace.catalog.batches.put_group(context.batch_id, report)
+        try:
+            earlier = batches.put_group(context.batch_id, report)
+        except ConflictError:
+            workspace.lake.discard(report.staged)
+            raise
         if earlier:
             workspace.lake.discard(earlier)
     counts = report.counts
@@ -106,6 +116,22 @@ def ingest_group(
         loaded=counts.loaded,
         failed=counts.failed,
     )
+
+
+def _earlier_result(reports: Sequence[GroupReport], group: int) -> GroupResult:
+    """The result of a group whose batch is loaded: its task was cleared, and there is nothing left to do."""
+    report = next(report for report in reports if report.group == group)
+    counts = report.counts
+    log.info("group %d is loaded already", group)
+    return GroupResult(
+        group=group, files=report.files, duplicates=0, read=counts.read, loaded=counts.loaded, failed=counts.failed
+    )
+
+
+def _begin_attempt(workspace: Workspace, context: RunContext, group: int) -> None:
+    with workspace.catalog.transaction() as stores:
+        stores.flow_runs.require_open(context.run.id)
+        stores.ledger.retake_duplicates(context.run.id, group)
 
 
 def _silent(_what: str, _amount: int) -> None:
@@ -146,17 +172,23 @@ class _GroupReader:
             with fetch_file(self.connector, file, on_bytes=self._on_bytes) as fetched:
                 if fetched.changed is not None:
                     self._give_back(file, f"changed while it was read ({fetched.changed}); a later run takes it")
-                elif (original := self._known(file, fetched)) is not None:
-                    self.tally.duplicates += 1
-                    self.tally.notes.append(f"{file.path!r} has the same bytes as {original!r}, which is loaded")
-                else:
+                    return
+                verdict = self._verdict(file, fetched)
+                if verdict.state is FileState.CLAIMED:
                     self._read_records(file, fetched)
+                elif verdict.state is FileState.DUPLICATE:
+                    self.tally.duplicates += 1
+                    self.tally.notes.append(f"{file.path!r} has the same bytes as {verdict.original!r}")
+                else:
+                    self.tally.notes.append(
+                        f"{file.path!r} has the same bytes as {verdict.original!r}, which another run is loading"
+                    )
         except FileGoneError:
             self._give_back(file, "was gone before it could be read")
 
-    def _known(self, file: SourceFile, fetched: FetchedFile) -> str | None:
+    def _verdict(self, file: SourceFile, fetched: FetchedFile) -> Verdict:
         if file.state is FileState.CHECKED:
-            return None
+            return Verdict(state=FileState.CLAIMED, original=None)
         return self.workspace.catalog.ledger.record_content(
             file.id,
             sha256=fetched.sha256,
@@ -178,7 +210,8 @@ class _GroupReader:
         )
         for chunk in reader:
             self.sink.write(chunk.rows, file.id)
-            self.rejected.write(chunk.errors)
+            if self.context.flow.keeps_diagnostics:
+                self.rejected.write(chunk.errors)
             tally.read += chunk.read
             tally.staged += chunk.rows.num_rows
             tally.failed += len(chunk.errors)

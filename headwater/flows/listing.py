@@ -7,7 +7,7 @@ from itertools import islice
 from connectors.base import RemoteFile
 from headwater.catalog.base import utc_now
 from headwater.catalog.ledger import FileVersion
-from headwater.flows.context import RunContext
+from headwater.flows.context import RunContext, lease
 from headwater.flows.selection import Window, file_matcher, is_marker, marker_of, seconds_to_wait
 from headwater.flows.workspace import Workspace
 from headwater.model.paths import source_path, stored_path
@@ -66,6 +66,7 @@ def look(workspace: Workspace, context: RunContext) -> Listing:
     with workspace.connect(context.source.account) as connector:
         files = connector.list_files(context.source.path, recursive=context.source.recursive)
         for page in _pages(files):
+            workspace.catalog.flow_runs.renew(context.run.id, lease(workspace))
             if marker is not None:
                 markers.update(file.path for file in page if is_marker(file.path, marker))
             _add_new(workspace, context, [file for file in page if file.path not in markers], listing)

@@ -13,8 +13,9 @@ from headwater.flows.events import batch_event
 from headwater.flows.notifications import enqueue
 from headwater.flows.schemas import identity_types
 from headwater.flows.workspace import Workspace
+from headwater.model.documents import Dataflow
 from headwater.model.records import RecordCounts
-from headwater.model.runs import Batch, BatchStatus, ErrorSummary
+from headwater.model.runs import Batch, BatchStatus, ErrorSummary, FileState
 from headwater.notify.events import BatchEventCode
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 ROWS_REJECTED = "INGEST-1212-400"
 """AEP: rows were rejected; the diagnostics have them."""
+
+ROWS_REJECTED_UNSEEN = "INGEST-1211-400"
+"""AEP: rows were rejected while diagnostics were off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,7 @@ def load_lake(workspace: Workspace, flow_run_id: str) -> LakeLoad:
     lake has already is only settled.
 
     Raises:
+        ConflictError: the run was closed, or its batch was given up.
         ThresholdExceededError: more records failed than the dataflow tolerates; nothing was loaded.
         LakeError: the lake refused or could not be reached.
     """
@@ -62,7 +67,9 @@ def load_lake(workspace: Workspace, flow_run_id: str) -> LakeLoad:
         context = open_context(workspace, flow_run_id)
         batch = workspace.catalog.batches.get(context.batch_id)
         if not context.request.loads:
-            settle_dry_run(workspace, batch)
+            with workspace.catalog.transaction() as stores:
+                settle_dry_run(stores, flow_run_id)
+            batch = workspace.catalog.batches.get(batch.id)
         elif batch.status is not BatchStatus.SUCCESS:
             batch = _commit(workspace, context, batch)
     counts = batch.counts
@@ -81,13 +88,16 @@ def load_lake(workspace: Workspace, flow_run_id: str) -> LakeLoad:
 
 
 def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
-    _check_threshold(workspace, context, batch.counts)
     catalog = workspace.catalog
+    _check_groups(workspace, context)
+    _check_threshold(context, batch.counts)
     staged = catalog.batches.staged_files(batch.id)
     supersede = catalog.ledger.superseded_by(context.run.id)
     snapshot_id = None
+    with catalog.transaction() as stores:
+        stores.flow_runs.require_open(context.run.id)
+        stores.batches.stage(batch.id)
     if staged or supersede:
-        catalog.batches.stage(batch.id)
         snapshot_id = workspace.lake.commit(
             batch.dataset,
             batch.id,
@@ -97,11 +107,22 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
             supersede=supersede,
         )
     with catalog.transaction() as stores:
-        settle_success(workspace, stores, context, snapshot_id)
+        settle_success(workspace, stores, context.run.id, snapshot_id)
     return catalog.batches.get(batch.id)
 
 
-def _check_threshold(workspace: Workspace, context: RunContext, counts: RecordCounts) -> None:
+def _check_groups(workspace: Workspace, context: RunContext) -> None:
+    """Every file that the run holds was read: a group whose task was only marked as done must not look loaded."""
+    reported = {report.group for report in workspace.catalog.batches.group_reports(context.batch_id)}
+    for file in workspace.catalog.ledger.of_run(context.run.id):
+        if file.state is FileState.CLAIMED and (file.group not in reported or file.sha256 is None):
+            raise HeadwaterError(
+                f"{file.path!r} of batch {context.batch_id} was not read: group {file.group} was not ingested to its "
+                f"end. Nothing was loaded. Clear the task `ingest` of group {file.group}, and what follows it."
+            )
+
+
+def _check_threshold(context: RunContext, counts: RecordCounts) -> None:
     threshold = context.flow.threshold_percent
     if not counts.failed or counts.failed * 100 <= threshold * counts.read:
         return
@@ -114,21 +135,30 @@ def _check_threshold(workspace: Workspace, context: RunContext, counts: RecordCo
     )
 
 
-def settle_success(workspace: Workspace, stores: Stores, context: RunContext, snapshot_id: int | None) -> None:
-    """In one transaction: the batch is done, its files are loaded, and the event says so."""
+def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snapshot_id: int | None) -> None:
+    """In the caller's transaction: the batch is done, its files are loaded, and the event says so.
+
+    Needs nothing but the flow run: what is in the lake is settled also if its schema no longer composes.
+    """
     now = utc_now()
-    batch = stores.batches.get(context.batch_id)
-    errors = rejected_summary(stores, batch)
+    run = stores.flow_runs.get(flow_run_id)
+    flow, _ = stores.flow_runs.document(flow_run_id)
+    batch = stores.batches.get(str(run.batch_id))
+    errors = rejected_summary(stores, batch, flow)
     stores.batches.settle(batch.id, BatchStatus.SUCCESS, completed_at=now, snapshot_id=snapshot_id, errors=errors)
-    stores.ledger.settle(context.run.id)
-    event = batch_event(workspace.settings, "ing_load_success", stores.batches.get(batch.id), context.flow, now=now)
-    enqueue(stores, event, context.flow)
+    stores.ledger.settle(flow_run_id)
+    enqueue(
+        stores, batch_event(workspace.settings, "ing_load_success", stores.batches.get(batch.id), flow, now=now), flow
+    )
 
 
-def rejected_summary(stores: Stores, batch: Batch) -> tuple[ErrorSummary, ...]:
+def rejected_summary(stores: Stores, batch: Batch, flow: Dataflow) -> tuple[ErrorSummary, ...]:
     """AEP's summary line and one line per code, where records were rejected."""
     if not batch.counts.failed:
         return ()
+    if not flow.keeps_diagnostics:
+        message = f"{batch.counts.failed} records were rejected; run again with `error_diagnostics` on to see why"
+        return (ErrorSummary(code=ROWS_REJECTED_UNSEEN, message=message, record_count=batch.counts.failed),)
     by_code: dict[str, int] = {}
     for report in stores.batches.group_reports(batch.id):
         for code, count in report.failed_by_code.items():
@@ -151,10 +181,12 @@ _MEANINGS = {
 }
 
 
-def settle_dry_run(workspace: Workspace, batch: Batch) -> None:
-    """Close the batch of a dry run: `aborted`, with its findings, and nothing loaded."""
-    with workspace.catalog.transaction() as stores:
-        errors = rejected_summary(stores, batch)
+def settle_dry_run(stores: Stores, flow_run_id: str) -> None:
+    """In the caller's transaction: close a dry run's batch, `aborted`, with its findings, and nothing loaded."""
+    batch = stores.batches.get(str(stores.flow_runs.get(flow_run_id).batch_id))
+    flow, _ = stores.flow_runs.document(flow_run_id)
+    if batch.status is BatchStatus.LOADING:
+        errors = rejected_summary(stores, batch, flow)
         stores.batches.settle(batch.id, BatchStatus.ABORTED, completed_at=utc_now(), errors=errors)
 
 

@@ -1,8 +1,9 @@
 """Notifications: written with the change they tell of, delivered from the outbox afterwards."""
 
 import logging
-from dataclasses import dataclass
-from typing import Literal, cast
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final, Literal, cast
 
 from pydantic import SecretStr
 
@@ -15,10 +16,13 @@ from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, Webhook
 from headwater.model.runs import Delivery, Event
 from headwater.notify import SendResult, WebhookChannel, next_attempt
+from headwater.notify.delivery import GIVE_UP_AFTER
 
 log = logging.getLogger(__name__)
 
 Step = Literal["lake", "identities", "profiles"]
+_ATTEMPT_TAKES: Final = timedelta(minutes=1)
+"""Longer than any attempt: for so long nobody else tries the same delivery."""
 _PREFIXES: dict[Step, str] = {"lake": "ing_", "identities": "ig_", "profiles": "ps_"}
 
 
@@ -55,15 +59,15 @@ def deliver_due(workspace: Workspace, selection: Selection = EVERYTHING) -> Deli
     """Deliver what is due. A dead receiver never raises, and is asked once only, so that it delays nobody for long."""
     outbox = workspace.catalog.outbox
     delivered = 0
-    failing: set[str] = set()
-    while due := [one for one in outbox.due(selection, now=utc_now()) if one.webhook not in failing]:
+    failing: frozenset[str] = frozenset()
+    while due := outbox.due(replace(selection, without=failing), now=utc_now()):
         for delivery in due:
-            if delivery.webhook in failing:
+            if delivery.webhook in failing or not outbox.take(delivery, until=utc_now() + _ATTEMPT_TAKES):
                 continue
             if _attempt(workspace, delivery):
                 delivered += 1
             else:
-                failing.add(delivery.webhook)
+                failing |= {delivery.webhook}
     waiting = outbox.waiting(selection)
     notes = [
         f"{delivery.event.code} of {delivery.event.subject} has not reached webhook {delivery.webhook!r} "
@@ -85,6 +89,8 @@ def _attempt(workspace: Workspace, delivery: Delivery) -> bool:
         outbox.delivered(event.id, delivery.webhook)
         return True
     now = utc_now()
+    if result.retryable:
+        outbox.expire(delivery.webhook, created_before=now - GIVE_UP_AFTER, reason=result.detail)
     again = next_attempt(delivery.attempts + 1, now, created_at=event.created_at) if result.retryable else None
     if again is None:
         log.error("event %s for webhook %r is given up: %s", event.id, delivery.webhook, result.detail)

@@ -40,9 +40,9 @@ def file_matcher(source: Source) -> Callable[[str], bool]:
     """A function that tells whether a path is one of the source's files.
 
     Raises:
-        DocumentError: `regex:` is followed by something that is no regular expression.
+        DocumentError: `files` is no glob, or `regex:` is followed by something that is no regular expression.
     """
-    root = source.path.rstrip("/") + "/"
+    root = f"{source.path.strip('/')}/".lstrip("/")
     ignored = source.ready.ignore
     pattern = _compile(source.files)
     whole_path = source.files.startswith("regex:") or "/" in source.files
@@ -51,19 +51,19 @@ def file_matcher(source: Source) -> Callable[[str], bool]:
         name = posixpath.basename(path)
         if any(fnmatch.fnmatchcase(name, ignore) for ignore in ignored):
             return False
-        return pattern.fullmatch(path.removeprefix(root).lstrip("/") if whole_path else name) is not None
+        return pattern.fullmatch(path.lstrip("/").removeprefix(root) if whole_path else name) is not None
 
     return matches
 
 
 def _compile(files: str) -> re.Pattern[str]:
-    if not files.startswith("regex:"):
-        return re.compile(_glob_to_regex(files), re.DOTALL)
+    is_regex = files.startswith("regex:")
     try:
-        return re.compile(files.removeprefix("regex:"), re.DOTALL)
+        return re.compile(files.removeprefix("regex:") if is_regex else _glob_to_regex(files), re.DOTALL)
     except re.error as error:
         raise DocumentError(
-            f"`source.files` {files!r} is no regular expression: {error}", key="source.files"
+            f"`source.files` {files!r} is no {'regular expression' if is_regex else 'glob'}: {error}",
+            key="source.files",
         ) from error
 
 

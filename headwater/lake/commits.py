@@ -15,6 +15,7 @@ from typing import Final
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io.pyarrow import parquet_file_to_data_file
 from pyiceberg.table import Table, TableProperties
+from pyiceberg.table.snapshots import Snapshot
 
 from headwater.errors import LakeError
 from headwater.lake.replacing import Replacements
@@ -24,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 BATCH_PROPERTY: Final = "headwater.batch-id"
 """Key of the batch's id in the summary of its snapshot."""
+GIVEN_UP_PROPERTY: Final = "headwater.given-up"
+"""Marks a snapshot that adds nothing but says that its batch never will be committed."""
 PATIENCE_SECONDS: Final = 300.0
 _FIRST_WAIT_SECONDS: Final = 0.05
 _LONGEST_WAIT_SECONDS: Final = 5.0
@@ -40,11 +43,41 @@ class BatchCommit:
 
 
 def find_snapshot(table: Table, batch_id: str) -> int | None:
-    """The id of the batch's snapshot, or None if the table's history has none."""
+    """The id of the snapshot that committed the batch, or None if the table's history has none."""
+    found = _snapshot_of(table, batch_id)
+    return found.snapshot_id if found is not None and not _is_given_up(found) else None
+
+
+def give_up_batch(table: Table, batch_id: str) -> int | None:
+    """Make sure that the batch can no longer be committed, whoever may be trying to.
+
+    Returns:
+        The snapshot that committed it, if that came first; None if it is given up.
+    """
+    commit_batch(table, BatchCommit(batch_id=batch_id, files=(), properties={GIVEN_UP_PROPERTY: "true"}))
+    table.refresh()
+    return find_snapshot(table, batch_id)
+
+
+def _snapshot_of(table: Table, batch_id: str) -> Snapshot | None:
     for snapshot in reversed(table.metadata.snapshots):
         if snapshot.summary is not None and snapshot.summary.get(BATCH_PROPERTY) == batch_id:
-            return snapshot.snapshot_id
+            return snapshot
     return None
+
+
+def _is_given_up(snapshot: Snapshot) -> bool:
+    return snapshot.summary is not None and snapshot.summary.get(GIVEN_UP_PROPERTY) is not None
+
+
+def _id_of(found: Snapshot, commit: BatchCommit) -> int:
+    """The id of the batch's snapshot; an error if somebody gave the batch up that is to be committed."""
+    if _is_given_up(found) and GIVEN_UP_PROPERTY not in commit.properties:
+        raise LakeError(
+            f"batch {commit.batch_id} was given up while it was being committed: its flow run was taken for dead and "
+            "closed. Nothing was loaded, and its files are free to be taken again."
+        )
+    return found.snapshot_id
 
 
 def commit_batch(table: Table, commit: BatchCommit, *, patience_seconds: float = PATIENCE_SECONDS) -> int:
@@ -60,8 +93,8 @@ def commit_batch(table: Table, commit: BatchCommit, *, patience_seconds: float =
     replacements = Replacements(table, commit.batch_id, commit.supersede)
     try:
         for wait_seconds in _waits(patience_seconds):
-            if (snapshot_id := find_snapshot(table, commit.batch_id)) is not None:
-                return snapshot_id
+            if (found := _snapshot_of(table, commit.batch_id)) is not None:
+                return _id_of(found, commit)
             try:
                 return _commit_once(table, commit, replacements)
             except CommitFailedException as error:
@@ -115,9 +148,10 @@ def _settle(table: Table, commit: BatchCommit, replacements: Replacements, error
             "does not say whether it took place. Run it again: it looks for the batch before it commits.",
             retryable=True,
         ) from error
-    snapshot_id = find_snapshot(table, commit.batch_id)
-    if snapshot_id is None:
+    found = _snapshot_of(table, commit.batch_id)
+    if found is None:
         raise error
+    snapshot_id = _id_of(found, commit)
     replacements.keep()
     return snapshot_id
 

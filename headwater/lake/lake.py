@@ -19,7 +19,7 @@ from pyiceberg.table import Table
 from sqlalchemy.exc import IntegrityError
 
 from headwater.errors import LakeError
-from headwater.lake.commits import BatchCommit, commit_batch, find_snapshot
+from headwater.lake.commits import BatchCommit, commit_batch, find_snapshot, give_up_batch
 from headwater.lake.errors import explained
 from headwater.lake.iceberg_catalog import NAMESPACE, open_catalog
 from headwater.lake.schemas import SYSTEM_COLUMN, ColumnChange, compare, table_schema
@@ -186,6 +186,18 @@ class Lake:
         """The id of the batch's snapshot, or None if it was not committed, or its snapshot has been expired."""
         with explained(f"looking for batch {batch_id} in dataset {dataset!r}", dataset):
             return find_snapshot(table, batch_id) if (table := self._find(dataset)) is not None else None
+
+    def give_up(self, dataset: str, batch_id: str) -> int | None:
+        """Make sure that the batch can no longer be committed, also by a process that is just about to.
+
+        Returns:
+            The batch's snapshot if it was committed before; None if it is given up, so that its files may go.
+
+        Raises:
+            LakeError: the lake refused or could not be reached; the batch may still be committed.
+        """
+        with explained(f"giving up batch {batch_id} of dataset {dataset!r}", dataset):
+            return give_up_batch(table, batch_id) if (table := self._find(dataset)) is not None else None
 
     def discard(self, files: Sequence[StagedFile]) -> None:
         """Delete staged files that will not be committed. Those that are gone already are no error."""

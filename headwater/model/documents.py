@@ -292,6 +292,11 @@ class Dataflow(Resource):
     notify: tuple[Name, ...] = ()
 
     @property
+    def keeps_diagnostics(self) -> bool:
+        """Whether rejected records are kept; always with partial ingestion, as in AEP (batch-ingestion.md, 11)."""
+        return self.error_diagnostics or self.partial_ingestion is not None
+
+    @property
     def threshold_percent(self) -> float:
         """Failed records, in percent of those read, that a batch may hold and still load."""
         return self.partial_ingestion.threshold_percent if self.partial_ingestion else 0.0

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -6,9 +7,9 @@ from ulid import ULID
 
 from headwater.catalog.batches import GroupReport
 from headwater.catalog.catalog import Catalog
-from headwater.catalog.ledger import Claim, FileVersion
+from headwater.catalog.ledger import Claim, FileVersion, Verdict
 from headwater.catalog.outbox import Selection
-from headwater.errors import NotFoundError
+from headwater.errors import ConflictError, NotFoundError
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.records import RecordCounts
 from headwater.model.runs import (
@@ -45,9 +46,14 @@ def claim(catalog: Catalog, run_id: str, *files: FileVersion, supersedes: tuple[
 def load(catalog: Catalog, file: FileVersion, sha256: str = "00") -> str:
     run_id = start_run(catalog)
     [file_id] = claim(catalog, run_id, file)
-    assert catalog.ledger.record_content(file_id, sha256=sha256, size_bytes=10, reprocess=False) is None
+    assert bring(catalog, file_id, sha256) is FileState.CLAIMED
     catalog.ledger.settle(run_id)
+    catalog.flow_runs.complete(run_id, FlowRunState.SUCCESS, completed_at=START)
     return file_id
+
+
+def bring(catalog: Catalog, file_id: str, sha256: str = "00", *, reprocess: bool = False) -> FileState:
+    return catalog.ledger.record_content(file_id, sha256=sha256, size_bytes=10, reprocess=reprocess).state
 
 
 def states(catalog: Catalog, run_id: str) -> list[FileState]:
@@ -134,16 +140,17 @@ def test_the_same_bytes_under_another_name_are_a_duplicate(catalog: Catalog) -> 
     load(catalog, FILE)
     run_id = start_run(catalog)
     [file_id] = claim(catalog, run_id, replace(FILE, path="/out/b.json"))
-    assert catalog.ledger.record_content(file_id, sha256="00", size_bytes=10, reprocess=False) == FILE.path
+    verdict = catalog.ledger.record_content(file_id, sha256="00", size_bytes=10, reprocess=False)
+    assert verdict == Verdict(state=FileState.DUPLICATE, original=FILE.path)
     assert states(catalog, run_id) == [FileState.DUPLICATE]
 
 
 def test_of_two_files_with_the_same_bytes_in_one_run_one_loads(catalog: Catalog) -> None:
     run_id = start_run(catalog)
     first, second = claim(catalog, run_id, FILE, replace(FILE, path="/out/b.json"))
-    assert catalog.ledger.record_content(first, sha256="00", size_bytes=10, reprocess=False) is None
-    assert catalog.ledger.record_content(second, sha256="00", size_bytes=10, reprocess=False) == FILE.path
-    assert catalog.ledger.record_content(first, sha256="00", size_bytes=10, reprocess=False) is None
+    assert bring(catalog, first) is FileState.CLAIMED
+    assert bring(catalog, second) is FileState.DUPLICATE
+    assert bring(catalog, first) is FileState.CLAIMED
     catalog.ledger.settle(run_id)
     assert states(catalog, run_id) == [FileState.LOADED, FileState.DUPLICATE]
 
@@ -152,7 +159,7 @@ def test_reprocessing_supersedes_the_loaded_version(catalog: Catalog) -> None:
     old = load(catalog, FILE)
     run_id = start_run(catalog)
     [new] = claim(catalog, run_id, FILE, supersedes=(old,))
-    assert catalog.ledger.record_content(new, sha256="00", size_bytes=10, reprocess=True) is None
+    assert bring(catalog, new, reprocess=True) is FileState.CLAIMED
     assert catalog.ledger.superseded_by(run_id) == [old]
     catalog.ledger.settle(run_id)
     assert states(catalog, run_id) == [FileState.LOADED]
@@ -162,10 +169,78 @@ def test_reprocessing_supersedes_the_loaded_version(catalog: Catalog) -> None:
 def test_what_a_failed_run_took_is_free_again_duplicates_too(catalog: Catalog) -> None:
     run_id = start_run(catalog)
     first, second = claim(catalog, run_id, FILE, replace(FILE, path="/out/b.json"))
-    catalog.ledger.record_content(first, sha256="00", size_bytes=10, reprocess=False)
-    catalog.ledger.record_content(second, sha256="00", size_bytes=10, reprocess=False)
+    bring(catalog, first)
+    bring(catalog, second)
     assert catalog.ledger.release(run_id) == 2
     assert catalog.ledger.known("f", [FILE]) == {}
+
+
+def test_bytes_that_another_open_run_is_loading_are_left_to_it(catalog: Catalog) -> None:
+    first, second = start_run(catalog), start_run(catalog)
+    [mine] = claim(catalog, first, FILE)
+    [other] = claim(catalog, second, replace(FILE, path="/out/b.json"))
+    assert bring(catalog, mine) is FileState.CLAIMED
+    assert bring(catalog, other) is FileState.RELEASED
+    assert states(catalog, second) == [FileState.RELEASED]
+
+
+def test_a_duplicate_whose_original_did_not_load_is_given_back(catalog: Catalog) -> None:
+    run_id = start_run(catalog)
+    first, second = claim(catalog, run_id, FILE, replace(FILE, path="/out/b.json"))
+    bring(catalog, first)
+    assert bring(catalog, second) is FileState.DUPLICATE
+    catalog.ledger.release_files([first])
+    catalog.ledger.settle(run_id)
+    assert states(catalog, run_id) == [FileState.RELEASED, FileState.RELEASED]
+
+
+def test_a_group_that_is_read_again_looks_at_its_duplicates_anew(catalog: Catalog) -> None:
+    run_id = start_run(catalog)
+    first, second = claim(catalog, run_id, FILE, replace(FILE, path="/out/b.json"))
+    bring(catalog, first)
+    bring(catalog, second)
+    catalog.ledger.retake_duplicates(run_id, 0)
+    catalog.ledger.release_files([first])
+    assert bring(catalog, second) is FileState.CLAIMED
+
+
+def test_nothing_is_held_for_a_run_that_was_closed(catalog: Catalog) -> None:
+    run_id = start_run(catalog)
+    [file_id] = claim(catalog, run_id, FILE)
+    catalog.flow_runs.require_open(run_id)
+    catalog.flow_runs.complete(run_id, FlowRunState.FAILED, completed_at=START)
+    with pytest.raises(ConflictError, match="was closed at 2026-11-22 02:00:00 UTC, so this step changes nothing"):
+        catalog.flow_runs.require_open(run_id)
+    with pytest.raises(ConflictError, match="was closed"):
+        bring(catalog, file_id)
+
+
+def test_a_batch_that_is_being_committed_takes_no_more_groups_and_is_settled_once(catalog: Catalog) -> None:
+    run_id = start_run(catalog)
+    catalog.batches.create(batch_id="b", dataset="d", flow_run_id=run_id, created_at=START)
+    catalog.batches.stage("b")
+    report = GroupReport(
+        group=0, files=0, input_bytes=0, counts=RecordCounts(), failed_by_code={}, notes=(), staged=()
+    )  # fmt: skip
+    with pytest.raises(ConflictError, match="batch b is staged, not loading, so this step changes nothing"):
+        catalog.batches.put_group("b", report)
+    catalog.batches.settle("b", BatchStatus.FAILED, completed_at=START)
+    with pytest.raises(ConflictError, match="batch b is failed, not loading or staged"):
+        catalog.batches.stage("b")
+    with pytest.raises(ConflictError, match="batch b is failed"):
+        catalog.batches.settle("b", BatchStatus.SUCCESS, completed_at=START)
+
+
+def test_errors_of_steps_that_end_at_once_are_all_kept(catalog: Catalog) -> None:
+    run_id = start_run(catalog)
+
+    def fail(number: int) -> None:
+        failure = ErrorSummary(code="X", message=str(number), step=f"ingest {number}")
+        catalog.flow_runs.set_step_error(run_id, f"ingest {number}", failure)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(fail, range(24)))
+    assert len(catalog.flow_runs.get(run_id).errors) == 24
 
 
 def test_since_when_a_file_looks_as_it_does_starts_anew_with_each_change(catalog: Catalog) -> None:
@@ -206,6 +281,16 @@ def test_a_later_event_waits_for_the_earlier_one_of_its_batch(catalog: Catalog) 
     assert [delivery.webhook for delivery in catalog.outbox.waiting(Selection(subjects=["b"]))] == ["other"]
     assert catalog.outbox.due(Selection(code_prefix="ig_"), now=START) == []
     assert catalog.outbox.due(Selection(flow="another"), now=START) == []
+
+
+def test_a_delivery_is_tried_by_one_at_a_time_and_expires(catalog: Catalog) -> None:
+    catalog.outbox.add(an_event("ing_load_success", "1"), ["hook", "other"])
+    [mine] = catalog.outbox.due(Selection(without=frozenset({"other"})), now=START)
+    assert catalog.outbox.take(mine, until=START + timedelta(minutes=1))
+    assert not catalog.outbox.take(mine, until=START + timedelta(minutes=1))
+    assert catalog.outbox.expire("other", created_before=START, reason="dead") == 0
+    assert catalog.outbox.expire("other", created_before=START + timedelta(days=1), reason="dead") == 1
+    assert [delivery.webhook for delivery in catalog.outbox.waiting()] == ["hook"]
 
 
 def test_a_webhook_is_verified_for_one_version(catalog: Catalog) -> None:

@@ -47,6 +47,16 @@ def test_a_pattern_is_relative_to_the_folder_even_at_the_root() -> None:
     assert file_matcher(Source(account="a", path="/", files="in/*.csv"))("/in/a.csv")
 
 
+def test_a_pattern_holds_for_paths_without_a_leading_slash() -> None:
+    source = Source(account="a", path="/outbox", files="sub/*.json")
+    assert file_matcher(source)("outbox/sub/x.json")
+
+
+def test_a_wrong_glob_is_named() -> None:
+    with pytest.raises(DocumentError, match=r"'\[z-a\]' is no glob"):
+        file_matcher(Source(account="a", files="[z-a]"))
+
+
 def test_a_wrong_regular_expression_is_named() -> None:
     with pytest.raises(DocumentError, match=r"'regex:\(' is no regular expression"):
         file_matcher(Source(account="a", files="regex:("))

@@ -142,6 +142,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'claimed'"),
     )
     op.create_index(
+        "uq_source_file_claimed_content",
+        "source_file",
+        ["flow", "sha256", "size_bytes"],
+        unique=True,
+        sqlite_where=sa.text("state = 'claimed'"),
+        postgresql_where=sa.text("state = 'claimed'"),
+    )
+    op.create_index(
         "uq_source_file_content",
         "source_file",
         ["flow", "sha256", "size_bytes"],
@@ -181,6 +189,12 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_staged_file_batch_id"), table_name="staged_file")
     op.drop_table("staged_file")
     op.drop_table("batch_group")
+    op.drop_index(
+        "uq_source_file_claimed_content",
+        table_name="source_file",
+        sqlite_where=sa.text("state = 'claimed'"),
+        postgresql_where=sa.text("state = 'claimed'"),
+    )
     op.drop_index(
         "uq_source_file_content",
         table_name="source_file",
