@@ -76,8 +76,7 @@ class FileReport:
                 f"{self.file}: fields that are not in the schema were not stored{where}: {_listed(self.unknown_fields)}"
             )
         if self.unused_columns:
-            named = ", ".join(map(repr, self.unused_columns[:_MOST_NAMED]))
-            notes.append(f"{self.file}: columns that are not used: {named}")
+            notes.append(f"{self.file}: {len(self.unused_columns)} columns of the file are in no mapping")
         if self.left_out:
             notes.append(
                 f"{self.file}: values that the mapping could not convert were left out (MAPPER-3700-400): "
