@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from headwater.catalog.base import utc_now
@@ -164,7 +165,7 @@ def _complete_dry_run(workspace: Workspace, run: FlowRun, failure: str | None) -
 
 
 def _fail_batch(workspace: Workspace, run: FlowRun, batch: Batch, failure: str | None) -> None:
-    """Fail the batch if it still is as it was seen, and remove what it had staged."""
+    """Fail the batch if it still is as it was seen, and remove what it had staged, killed attempts' files too."""
     catalog = workspace.catalog
     if not run.errors:
         reason = failure or "the run ended before its batch was committed"
@@ -179,6 +180,8 @@ def _fail_batch(workspace: Workspace, run: FlowRun, batch: Batch, failure: str |
         failed = stores.batches.get(batch.id)
         enqueue(stores, batch_event(workspace.settings, "ing_load_failure", failed, flow, now=now), flow)
     workspace.lake.discard(staged)
+    with suppress(NotFoundError):  # without a table nothing was staged
+        workspace.lake.remove_leftovers(batch.dataset, batch.id, keep=())
 
 
 def _complete_loads(workspace: Workspace, run: FlowRun) -> None:

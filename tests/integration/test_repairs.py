@@ -1,6 +1,7 @@
 """Steps that are repeated, marked as done, or go on after their run was closed: what Airflow lets an operator do."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -174,6 +175,18 @@ def test_without_diagnostics_rejected_records_are_counted_and_not_kept(luma: Ins
     batch = luma.workspace.catalog.batches.get(str(run.batch_id))
     assert batch.errors[0].code == "INGEST-1211-400"
     assert luma.workspace.diagnostics.read(batch.id) == []
+
+
+def test_what_a_killed_attempt_had_staged_goes_with_its_batch(luma: Installation) -> None:
+    luma.put_samples()
+    run_id = discover(luma)
+    steps.ingest_group(luma.workspace, run_id, 0)
+    batch = luma.workspace.catalog.batches.latest()[0]
+    [entered] = luma.workspace.catalog.batches.staged_files(batch.id)
+    forgotten = entered.uri.replace(".parquet", "-forgotten.parquet").removeprefix("file://")
+    Path(forgotten).write_bytes(b"what a killed attempt left")
+    close_run(luma.workspace, run_id, failure="killed")
+    assert list(Path(forgotten).parent.glob("*.parquet")) == []
 
 
 def test_a_closed_runs_files_are_free(luma: Installation) -> None:
