@@ -50,13 +50,13 @@ def test_first_lines_of_plain_and_compressed_files() -> None:
     content = "\ufeffname,city\r\nAda,Zürich\r\n".encode()
 
     assert first_lines(content, 20) == ["name,city", "Ada,Zürich"]
-    assert first_lines(gzip.compress(content), 1) == ["name,city"]
-    assert first_lines(gzip.compress(content * 1000)[:80], 1) == ["name,city"]
+    assert first_lines(gzip.compress(content, mtime=0), 1) == ["name,city"]
+    assert first_lines(gzip.compress(content * 1000, mtime=0)[:80], 1) == ["name,city"]
     assert first_lines(b"", 20) == []
 
 
 def test_a_compressed_file_is_expanded_only_so_far() -> None:
-    assert sum(map(len, first_lines(gzip.compress(b"x" * 50_000_000), 1))) <= 256 * 1024
+    assert sum(map(len, first_lines(gzip.compress(b"x" * 50_000_000, mtime=0), 1))) <= 256 * 1024
 
 
 def test_damaged_gzip_is_said_to_be_so() -> None:
