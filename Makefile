@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+ROWS ?= 100000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format docs bench lock clean
+.PHONY: help setup demo test fuzz lint format docs bench lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -27,6 +28,9 @@ demo: setup ## Run the main job: sample sources, Airflow, four dataflows (ARGS=-
 
 test: lint ## Run the whole suite, as CI does (ARGS go to pytest)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+fuzz: setup ## Compare the row engine with its oracle on more damaged records (ROWS=100000)
+	@$(BIN)/python -m tests.unit.ingest.differential --rows $(ROWS)
 
 lint: setup ## ruff, mypy (strict), import-linter
 	$(BIN)/ruff check .

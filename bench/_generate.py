@@ -1,9 +1,11 @@
 """Seeded test data: purchase events of about a kilobyte each, one in a thousand of them bad.
 
-`python -m bench._generate FOLDER --rows N` writes `events.ndjson`, `events.array.json` and `events.ndjson.gz`.
+`python -m bench._generate FOLDER --rows N` writes `events.ndjson`, and the same events as an array, compressed, flat as
+CSV, and with a tenth and half of them bad.
 """
 
 import argparse
+import csv
 import gzip
 import json
 import random
@@ -87,12 +89,31 @@ _AGENTS = [
 ]
 
 
-def make_events(rows: int, seed: int = 7) -> Iterator[dict[str, Any]]:
-    """Events in the order of their time; six kinds of fault, one row in a thousand."""
+CSV_COLUMNS = [
+    "_id",
+    "timestamp",
+    "eventType",
+    "_shop.systemIdentifier.crmId",
+    "_shop.systemIdentifier.loyaltyId",
+    "commerce.order.purchaseID",
+    "commerce.order.priceTotal",
+    "commerce.order.currencyCode",
+    "web.webPageDetails.name",
+    "web.webPageDetails.URL",
+    "personalEmail.address",
+    "environment.type",
+    "environment.ipV4",
+    "environment.browserDetails.viewportWidth",
+    "environment.browserDetails.viewportHeight",
+]
+
+
+def make_events(rows: int, seed: int = 7, *, bad_share: float = 0.001) -> Iterator[dict[str, Any]]:
+    """Events in the order of their time; six kinds of fault."""
     rng = random.Random(seed)
     for number in range(rows):
         event = _make_event(number, rng, people=max(1000, rows // 4))
-        if rng.random() < 0.001:
+        if rng.random() < bad_share:
             _spoil(event, rng)
         yield event
 
@@ -168,16 +189,38 @@ def _spoil(event: dict[str, Any], rng: random.Random) -> None:
 
 
 def write_files(folder: Path, rows: int) -> None:
-    """Write the same events as lines, as an array, and as compressed lines."""
+    """Write the same events in every form."""
     lines, array = folder / "events.ndjson", folder / "events.array.json"
     with lines.open("w", encoding="utf-8") as nd, array.open("w", encoding="utf-8") as ar:
         for number, event in enumerate(make_events(rows)):
-            text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+            text = _as_text(event)
             nd.write(text + "\n")
             ar.write((",\n" if number else "[\n") + text)
         ar.write("\n]\n")
     with lines.open("rb") as plain, gzip.open(folder / "events.ndjson.gz", "wb", compresslevel=6) as packed:
         shutil.copyfileobj(plain, packed)
+    for percent in (10, 50):
+        with (folder / f"events.bad{percent}.ndjson").open("w", encoding="utf-8") as bad:
+            bad.writelines(_as_text(event) + "\n" for event in make_events(rows, bad_share=percent / 100))
+    _write_csv(folder / "events.csv", rows)
+
+
+def _write_csv(file: Path, rows: int) -> None:
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(CSV_COLUMNS)
+        for event in make_events(rows):
+            writer.writerow([_value(event, column.split(".")) for column in CSV_COLUMNS])
+
+
+def _as_text(event: dict[str, Any]) -> str:
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+
+
+def _value(event: Any, path: list[str]) -> Any:  # noqa: ANN401  (JSON)
+    for name in path:
+        event = event.get(name, "")
+    return event
 
 
 if __name__ == "__main__":

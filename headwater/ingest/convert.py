@@ -37,9 +37,18 @@ class Conversion:
 
     def _object(self, column: ObjectColumn, value: dict[str, Any], pointer: str) -> dict[str, Any]:
         converted = {}
-        for name, field in column.fields.items():
-            found = self._member(field, value.get(name), f"{pointer}/{escape(name)}")
-            if found is not _ABSENT:
+        for name, step, leaf, field in column.members:
+            found = value.get(name)
+            if not found and (found is None or found == ""):
+                continue
+            if leaf is None:
+                found = self._value(field, found, pointer + step)
+            else:
+                try:
+                    found = leaf.restate(found)
+                except ConversionError as error:
+                    found = self._fail(leaf, found, pointer + step, error)
+            if found is not _ABSENT and (found or not self._dropping or found != {}):
                 converted[name] = found
         if (column.shape.closed or column.shape.undecided) and not self._dropping:
             # Fields that no column is made of: the oracle judges them.
@@ -53,16 +62,16 @@ class Conversion:
         return _ABSENT if self._dropping and converted == {} else converted
 
     def _value(self, column: Column, value: object, pointer: str) -> object:
-        match column, value:
-            case ObjectColumn(), dict():
+        match value, column:
+            case dict(), ObjectColumn():
                 return self._object(column, value, pointer)
-            case ArrayColumn(), list():
+            case list(), ArrayColumn():
                 elements = [self._value(column.element, item, f"{pointer}/{i}") for i, item in enumerate(value)]
                 return [element for element in elements if element is not _ABSENT]
-            case MapColumn(), dict():
+            case dict(), MapColumn():
                 members = ((key, self._member(column.value, v, f"{pointer}/{escape(key)}")) for key, v in value.items())
                 return {key: member for key, member in members if member is not _ABSENT}
-            case LeafColumn(), _ if value is not None:
+            case _, LeafColumn() if value is not None:
                 try:
                     return column.restate(value)
                 except ConversionError as error:

@@ -5,6 +5,7 @@ it hands to the row-by-row path (`judge`). So a second engine can join, and the 
 """
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -52,22 +53,26 @@ class JsonEngine:
             self._unknown.count(sample, seen.unknown_fields)
             seen.sampled += len(sample)
         rows, positions = self._decode_block(block)
-        array, suspects = self._root.build(rows, seen.tally)
-        fast = FastRows(
-            batch=pa.RecordBatch.from_struct_array(array), positions=positions, suspects=sorted(set(suspects))
-        )
-        return assemble(block, fast, place, look=lambda position: self._look(block, position), restore=self.restore)
+        array, suspects = self._root.build_records(rows, seen.tally)
+        doubts = _by_row(suspects)
+        fast = FastRows(batch=pa.RecordBatch.from_struct_array(array), positions=positions, suspects=sorted(doubts))
+        doubts = {positions[row]: fields for row, fields in doubts.items()}
+
+        def look(position: int) -> Verdict:
+            return self._look(block, position, doubts.get(position, ()))
+
+        return assemble(block, fast, place, look=look, restore=self.restore)
 
     def restore(self, records: list[bytes]) -> pa.RecordBatch:
         """Records that the judge accepted, as he restated them, to a batch."""
         array, _ = self._root.build([self._decode(record) for record in records], Counter())
         return pa.RecordBatch.from_struct_array(array)
 
-    def _look(self, block: Block, position: int) -> Verdict:
+    def _look(self, block: Block, position: int, doubtful: Collection[str]) -> Verdict:
         fault = block.faults.get(position)
         if fault is not None:
             return Verdict(record=None, problems=(unreadable(fault, rule=self._rule),))
-        return self._judge.judge(block.records[position])
+        return self._judge.judge(block.records[position], doubtful)
 
     def _decode_block(self, block: Block) -> tuple[list[Any], range | list[int]]:
         """Decoded rows, and which records they are."""
@@ -87,6 +92,15 @@ class JsonEngine:
                 continue
             positions.append(position)
         return rows, positions
+
+
+def _by_row(suspects: Mapping[str, list[int]]) -> dict[int, Collection[str]]:
+    """The fields in doubt of each suspect; none where the record itself is."""
+    doubts: dict[int, set[str]] = {}
+    for name, rows in suspects.items():
+        for row in rows:
+            doubts.setdefault(row, set()).add(name)
+    return {row: () if "" in fields else fields for row, fields in doubts.items()}
 
 
 def is_utf8(text: bytes) -> bool:

@@ -1,9 +1,8 @@
 """The row-by-row path: the full truth about one record. Slow, exact, and the only one that explains."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +10,7 @@ from jsonschema.exceptions import ValidationError
 
 from headwater.ingest.convert import Conversion
 from headwater.ingest.nested import ObjectColumn
+from headwater.ingest.oracle import Fault, Oracle
 from headwater.ingest.shape import escape
 from headwater.ingest.values import describe
 from headwater.model.records import (
@@ -21,7 +21,6 @@ from headwater.model.records import (
     CODE_UNREADABLE,
     Problem,
 )
-from headwater.xdm.validation import make_validator
 
 TOO_DEEP: Final = "the record is nested too deeply"
 """The reason for which a record that exhausts the stack is rejected."""
@@ -109,27 +108,38 @@ class Judge:
 
     def __init__(self, root: ObjectColumn, json_schema: Mapping[str, Any]) -> None:
         self._root = root
-        self._validator = make_validator(dict(json_schema))
+        self._oracle = Oracle(json_schema)
 
-    def judge(self, raw: bytes) -> Verdict:
-        """Parse, convert and validate the bytes of one record."""
+    def judge(self, raw: bytes, doubtful: Collection[str] = ()) -> Verdict:
+        """Parse, convert and validate the bytes of one record.
+
+        Args:
+            raw: The record.
+            doubtful: Names of fields, if it is known that all others are right, and the record as a whole.
+        """
         try:
             value = parse_record(raw)
         except UnreadableError as error:
             return Verdict(record=None, problems=(unreadable(str(error)),))
-        return self.judge_value(value)
+        if doubtful and self._oracle.is_divisible:
+            part = self._judge({name: value.get(name) for name in doubtful}, Conversion(), in_part=True)
+            if part.record is None:
+                return part
+        return self._judge(value, Conversion())
 
-    def judge_value(self, value: dict[str, Any], *, mapped: bool = False) -> Verdict:
+    def judge_value(self, value: dict[str, Any], *, mapped: bool) -> Verdict:
         """Convert and validate one record.
 
         Args:
             value: A JSON object.
-            mapped: Whether it comes out of a mapping: a value that does not convert is left out then.
+            mapped: Whether it comes out of a mapping set: a value that does not convert is left out then.
         """
-        conversion = Conversion(dropping=mapped)
+        return self._judge(value, Conversion(dropping=mapped))
+
+    def _judge(self, value: dict[str, Any], conversion: Conversion, *, in_part: bool = False) -> Verdict:
         try:
             converted = conversion.record(self._root, value)
-            broken = self._broken_rules(converted)
+            broken = self._broken_rules(converted, in_part=in_part)
             restated = msgspec.json.encode(converted)
         except RecursionError:
             return Verdict(record=None, problems=(unreadable(TOO_DEEP),))
@@ -140,10 +150,10 @@ class Judge:
             return Verdict(record=None, problems=tuple([*problems, *broken][:MAX_PROBLEMS]))
         return Verdict(record=restated, problems=tuple(problems))
 
-    def _broken_rules(self, record: dict[str, Any]) -> list[Problem]:
+    def _broken_rules(self, record: dict[str, Any], *, in_part: bool) -> list[Problem]:
         """What the oracle says of a converted record, each thing once."""
-        errors = islice(self._validator.iter_errors(record), MAX_PROBLEMS)
-        return list(dict.fromkeys(problem for error in errors for problem in _explain(error)))
+        faults = self._oracle.find_faults(record, MAX_PROBLEMS, in_part=in_part)
+        return list(dict.fromkeys(problem for fault in faults for problem in explain(fault)))
 
 
 def unreadable(message: str, *, rule: str = "json") -> Problem:
@@ -151,9 +161,10 @@ def unreadable(message: str, *, rule: str = "json") -> Problem:
     return Problem(pointer="", rule=rule, code=CODE_UNREADABLE, message=message)
 
 
-def _explain(error: ValidationError) -> Iterator[Problem]:
+def explain(fault: Fault) -> Iterator[Problem]:
     """An error of the oracle in our words: without the value, which stands in the record anyway."""
-    pointer = "".join(f"/{escape(str(step))}" for step in error.absolute_path)
+    error = fault.error
+    pointer = fault.pointer + "".join(f"/{escape(str(step))}" for step in error.absolute_path)
     rule = str(error.validator)
     if rule == "required" and isinstance(error.instance, dict):
         names: Any = error.validator_value

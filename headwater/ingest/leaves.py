@@ -1,5 +1,6 @@
 """Columns of single values, one class for each kind."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from headwater.timestamps.options import TimestampOptions
 from headwater.timestamps.parse import format_micros
 
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
+_MOST_DIGITS = 18
 _NUMBER = r"^[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,2})?$"
 
 
@@ -36,6 +38,10 @@ class TextColumn(LeafColumn):
 
     def __init__(self, shape: Shape, *, element: bool) -> None:
         super().__init__(shape, element=element, read=to_text)
+
+    def restate(self, value: object) -> object:
+        """Text as it is, a number as text."""
+        return value if type(value) is str else to_text(value)
 
     def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
         return without_empty(texts), []
@@ -55,11 +61,18 @@ class NumberColumn(LeafColumn):
         self.storage = self.type
         self._native_types = frozenset({*self.native, type(None)})
         self._plain = _WHOLE if whole else _NUMBER
+        self._usual = (int, *INTEGER_RANGES[shape.kind]) if whole else (float, -sys.float_info.max, sys.float_info.max)
+
+    def restate(self, value: object) -> object:
+        """The number; at once if it is of the usual type and within the range of the column."""
+        number: Any = value
+        usual, low, high = self._usual
+        return number if type(number) is usual and low <= number <= high else self.read_value(value)
 
     def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
         texts = without_empty(texts)
-        plain = pc.match_substring_regex(texts, self._plain)
-        if plain.false_count:
+        digits_only = self.shape.kind is not Kind.DOUBLE and pc.ascii_is_decimal(texts).false_count == 0
+        if not digits_only and pc.match_substring_regex(texts, self._plain).false_count:
             return self._gather_singly(texts.to_pylist(), tally)
         try:
             array = pc.replace_substring_regex(texts, r"^\+", "").cast(self.type)
@@ -136,7 +149,14 @@ class TimestampColumn(LeafColumn):
         return pc.coalesce(instants, epochs), misfits + more
 
     def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
-        return self._take(read_timestamps(without_empty(texts), self._options), tally)
+        texts = without_empty(texts)
+        digits = pc.and_(pc.ascii_is_decimal(texts), pc.less_equal(pc.binary_length(texts), _MOST_DIGITS))
+        if self._options.compiled_patterns() or not digits.true_count:
+            return self._take(read_timestamps(texts, self._options), tally)
+        numbers = pc.if_else(digits, texts, None).cast(pa.int64())
+        epochs, misfits = self._take(read_epochs(numbers, self._options), tally)
+        instants, more = self._take(read_timestamps(pc.if_else(digits, None, texts), self._options), tally)
+        return pc.coalesce(instants, epochs), misfits + more
 
     def _texts(self, values: Sequence[Any]) -> pa.StringArray:
         return without_empty(pa.array(values, pa.string()))

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import astuple
 
-from headwater.ingest.column import Column, Scalar, Tally
-from headwater.ingest.shape import Shape
+from headwater.ingest.column import Column, LeafColumn, Scalar, Tally
+from headwater.ingest.shape import Shape, escape
 
 
 class ObjectColumn(Column):
@@ -20,6 +20,7 @@ class ObjectColumn(Column):
     Attributes:
         fields: Column of each field, in the schema's order.
         row_class: What msgspec decodes an object into: `f0`, `f1` … are its fields, None where absent or null.
+        members: Of each field the name, the name as a step of a JSON Pointer, the column if it is a leaf, the column.
     """
 
     def __init__(self, shape: Shape, fields: dict[str, Column]) -> None:
@@ -27,8 +28,22 @@ class ObjectColumn(Column):
         self.fields = fields
         self.row_class = _make_row_class(shape, fields)
         self.decoded_type = self.row_class | Scalar
+        self.members = tuple(
+            (name, f"/{escape(name)}", column if isinstance(column, LeafColumn) else None, column)
+            for name, column in fields.items()
+        )
         self._absent = self.row_class()
-        self._children = [(column, name in shape.required) for name, column in fields.items()]
+        self._required = shape.required
+
+    def build_records(self, rows: Sequence[Any], tally: Tally) -> tuple[pa.StructArray, dict[str, list[int]]]:
+        """Decoded records to an array, and the positions of suspects by the field that is in doubt.
+
+        Those for which the object itself is in doubt, with rules that bear on several fields, are at "".
+        """
+        arrays, suspects = self._build_fields(rows, tally)
+        struct = pa.StructArray.from_arrays(arrays, fields=list(self.type))
+        suspects.setdefault("", []).extend(self.check(struct))
+        return struct, suspects
 
     def _gather(self, values: Sequence[Any], tally: Tally) -> tuple[pa.Array, list[int]]:
         absent, suspects = None, []
@@ -36,17 +51,26 @@ class ObjectColumn(Column):
             suspects = [i for i, value in enumerate(values) if isinstance(value, str | int | float)]
             absent = [type(value) is not self.row_class for value in values]
             values = [self._absent if gone else value for value, gone in zip(values, absent, strict=True)]
-        arrays = []
-        members = zip(*map(astuple, values), strict=True) if values else repeat(())
-        for (column, required), member_values in zip(self._children, members, strict=False):
-            array, found = column.build(member_values, tally)
-            if required and array.null_count:
-                found += pc.indices_nonzero(pc.is_null(array)).to_pylist()
-            suspects += found if absent is None else [position for position in found if not absent[position]]
-            arrays.append(array)
+        arrays, doubts = self._build_fields(values, tally)
+        found = chain.from_iterable(doubts.values())
+        suspects += found if absent is None else [position for position in found if not absent[position]]
         mask = None if absent is None else pa.array(absent, pa.bool_())
         struct = pa.StructArray.from_arrays(arrays, fields=list(self.type), mask=mask)
         return struct, suspects
+
+    def _build_fields(self, values: Sequence[Any], tally: Tally) -> tuple[list[pa.Array], dict[str, list[int]]]:
+        """Arrays of the fields, and the positions of suspects by field; at "", those that lack a required one."""
+        arrays = []
+        suspects: dict[str, list[int]] = {}
+        members = zip(*map(astuple, values), strict=True) if values else repeat(())
+        for (name, column), member_values in zip(self.fields.items(), members, strict=False):
+            array, found = column.build(member_values, tally)
+            if name in self._required and array.null_count:
+                suspects.setdefault("", []).extend(pc.indices_nonzero(pc.is_null(array)).to_pylist())
+            if found:
+                suspects[name] = found
+            arrays.append(array)
+        return arrays, suspects
 
 
 class ArrayColumn(Column):

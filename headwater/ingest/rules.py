@@ -104,18 +104,16 @@ def _pattern(pattern: str, pointer: str) -> Rule:
 
 
 def _length(measure: Callable[[pa.Array], pa.Array], low: int | None, high: int | None) -> Rule:
+    least, most = pa.scalar(low or 0), None if high is None else pa.scalar(high)
+
     def broken(column: pa.Array) -> pa.BooleanArray:
-        return _outside(measure(column), low, high)
+        lengths = measure(column)
+        if most is None:
+            return pc.less(lengths, least)
+        too_long = pc.greater(lengths, most)
+        return pc.or_(pc.less(lengths, least), too_long) if low else too_long
 
     return broken
-
-
-def _outside(column: pa.Array, low: float | None, high: float | None) -> pa.BooleanArray:
-    if low is None:
-        return pc.greater(column, high)
-    if high is None:
-        return pc.less(column, low)
-    return pc.or_(pc.less(column, low), pc.greater(column, high))
 
 
 def _bounds(shape: Shape) -> list[Rule]:
@@ -123,7 +121,7 @@ def _bounds(shape: Shape) -> list[Rule]:
     if shape.kind is Kind.DOUBLE:
         if not all(_fits(bound, Kind.DOUBLE) for bound in stated.values()):
             return [pc.is_valid]
-        return [_bound(_BOUNDS[name], bound) for name, bound in stated.items()]
+        return [_bound(_BOUNDS[name], pa.scalar(bound, shape.arrow_type())) for name, bound in stated.items()]
     least, most = INTEGER_RANGES[shape.kind]
     rules: list[Rule] = []
     for name, bound in stated.items():
@@ -132,11 +130,11 @@ def _bounds(shape: Shape) -> list[Rule]:
         if not least <= whole <= most and not trivial:
             return [pc.is_valid]
         if not trivial:
-            rules.append(_bound(_BOUNDS[name], whole))
+            rules.append(_bound(_BOUNDS[name], pa.scalar(whole, shape.arrow_type())))
     return rules
 
 
-_BOUNDS: dict[str, Callable[[pa.Array, float], pa.BooleanArray]] = {
+_BOUNDS: dict[str, Callable[[pa.Array, pa.Scalar], pa.BooleanArray]] = {
     "minimum": pc.less,
     "maximum": pc.greater,
     "exclusiveMinimum": pc.less_equal,
@@ -145,7 +143,7 @@ _BOUNDS: dict[str, Callable[[pa.Array, float], pa.BooleanArray]] = {
 """What breaks each bound. Bounds of whole numbers are whole: above 0.5 is above 0, at least 0.5 is at least 1."""
 
 
-def _bound(breaks: Callable[[pa.Array, float], pa.BooleanArray], bound: float) -> Rule:
+def _bound(breaks: Callable[[pa.Array, pa.Scalar], pa.BooleanArray], bound: pa.Scalar) -> Rule:
     def broken(column: pa.Array) -> pa.BooleanArray:
         return breaks(column, bound)
 

@@ -2,63 +2,27 @@
 
 import json
 import random
-from typing import Any
 
 import msgspec
 import pytest
 
-from headwater.formats.blocks import Block
-from headwater.ingest.assemble import Place
-from headwater.ingest.columns import compile_columns
-from headwater.ingest.engine import JsonEngine
-from headwater.ingest.judge import Judge
+from headwater.ingest.oracle import Oracle
 from headwater.ingest.report import Observations
-from headwater.ingest.shape import compile_shape
-from headwater.model.records import CODE_REQUIRED, Problem
-from headwater.timestamps.options import TimestampOptions
+from headwater.model.records import CODE_REQUIRED
 from headwater.xdm.validation import make_validator
-from tests.unit.ingest.schemas import EVENT, make_event, mutate, spoil
-
-ROWS = 100
-ROOT = compile_columns(compile_shape(EVENT), timestamps=TimestampOptions(), words=False)
-JUDGE = Judge(ROOT, EVENT)
-
-
-def make_records(seed: int) -> list[bytes]:
-    rng = random.Random(seed)
-    records = []
-    for number in range(ROWS):
-        event = make_event(number, rng)
-        for _ in range(rng.choice([0, 0, 1, 1, 2])):
-            event = mutate(event, rng)
-        text = json.dumps(event, ensure_ascii=rng.random() < 0.3).encode()
-        records.append(spoil(text, rng) if rng.random() < 0.1 else text)
-    return records
-
-
-def read_fast(records: list[bytes]) -> tuple[dict[int, dict[str, Any]], dict[int, tuple[Problem, ...]]]:
-    """Rows and problems by position."""
-    block = Block(records=records, offsets=range(len(records)), lines=range(len(records)))
-    chunk = JsonEngine(ROOT, JUDGE).read(block, Place(file="f", first_row=1), Observations())
-    rows = {}
-    for row in chunk.rows.to_pylist():
-        assert row.pop("byte_offset") == row["row_number"] - 1
-        rows[row.pop("row_number") - 1] = row
-    return rows, {error.row_number - 1: error.problems for error in chunk.errors}
+from tests.unit.ingest.differential import ROOT, ROWS, UNDIVIDED, find_differences, make_records, read_fast
+from tests.unit.ingest.schemas import EVENT, make_event, mutate
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_the_fast_path_agrees_with_the_row_by_row_path(seed: int) -> None:
-    records = make_records(seed)
-    rows, problems = read_fast(records)
-    assert sorted([*rows, *problems]) == list(range(ROWS))
-    restore = JsonEngine(ROOT, JUDGE).restore
-    for position, record in enumerate(records):
-        verdict = JUDGE.judge(record)
-        if verdict.record is None:
-            assert problems.get(position) == verdict.problems, record
-        else:
-            assert repr(rows.get(position)) == repr(restore([verdict.record]).to_pylist()[0]), record
+def test_the_engine_agrees_with_jsonschema_record_by_record(seed: int) -> None:
+    assert find_differences(make_records(seed)) == []
+
+
+def test_the_reference_asks_jsonschema_about_the_whole_record() -> None:
+    """Otherwise the differential test would compare the divided oracle with itself."""
+    assert Oracle(EVENT).is_divisible
+    assert not Oracle(UNDIVIDED).is_divisible
 
 
 @pytest.mark.parametrize("seed", range(5))
