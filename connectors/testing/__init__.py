@@ -2,7 +2,7 @@
 
 It is shipped, so that connectors of other packages can run it too. A test module enrols a connector in a few lines::
 
-    class TestMyConnector(ConnectorContract):
+    class TestMyConnector(ServerContract):
         @pytest.fixture
         def source(self, my_server) -> MySource:
             return MySource(my_server)
@@ -11,7 +11,7 @@ where `MySource` is a `SourceUnderTest`: the other side, which puts files where 
 that explain themselves, call `pytest.register_assert_rewrite("connectors.testing")` in `conftest.py`.
 """
 
-from connectors.testing.contract import ConnectorContract
+from connectors.testing.contract import ConnectorContract, ServerContract
 from connectors.testing.sources import BYTES_NAME, ODD_NAMES, FolderSource, SourceUnderTest
 
-__all__ = ["BYTES_NAME", "ODD_NAMES", "ConnectorContract", "FolderSource", "SourceUnderTest"]
+__all__ = ["BYTES_NAME", "ODD_NAMES", "ConnectorContract", "FolderSource", "ServerContract", "SourceUnderTest"]

@@ -65,47 +65,12 @@ class ConnectorContract:
         assert steps[-1].name == "list"
         assert all(step.detail for step in steps)
 
-    def test_building_does_no_io(self, source: SourceUnderTest) -> None:
-        config = source.unreachable()
-        if config is None:
-            pytest.skip("there is no server to reach")
-        create_connector(source.kind, config).close()
-
     def test_close_twice_and_use_again(self, source: SourceUnderTest, connector: Connector) -> None:
         source.put_file(_join(source, "a.csv"), b"1")
         assert connector.stat_file(_join(source, "a.csv")).size_bytes in (1, None)
         connector.close()
         connector.close()
         assert connector.stat_file(_join(source, "a.csv")).size_bytes in (1, None)
-
-    def test_wrong_secret(self, source: SourceUnderTest) -> None:
-        config = source.wrong_secret()
-        if config is None:
-            pytest.skip("there are no secrets")
-        error = _check_error(source, config)
-        assert isinstance(error, AuthenticationError)
-        assert not error.retryable
-        model = config_model(source.kind).model_validate(dict(config))
-        secrets = [value.get_secret_value() for _, value in model if isinstance(value, SecretStr)]
-        assert not any(secret in str(error) for secret in secrets)
-
-    def test_unreachable(self, source: SourceUnderTest) -> None:
-        config = source.unreachable()
-        if config is None:
-            pytest.skip("there is no server to reach")
-        error = _check_error(source, config)
-        assert isinstance(error, UnreachableError)
-        assert error.retryable
-
-    def test_untrusted_host(self, source: SourceUnderTest) -> None:
-        config = source.untrusted()
-        if config is None:
-            pytest.skip("there is nothing to trust")
-        error = _check_error(source, config)
-        assert isinstance(error, UntrustedHostError)
-        assert not error.retryable
-        assert error.presented in str(error)
-        assert error.presented
 
     # Listing
 
@@ -315,6 +280,41 @@ class ConnectorContract:
             connector.stat_file(_join(source, "nowhere"))
         again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 (what was pickled here)
         assert (type(again), str(again), vars(again)) == (FileGoneError, str(caught.value), vars(caught.value))
+
+
+class ServerContract(ConnectorContract):
+    """What every connector to a server promises besides: it can be out of reach, refuse a login, or be another one."""
+
+    def test_building_does_no_io(self, source: SourceUnderTest) -> None:
+        config = source.unreachable()
+        assert config is not None
+        create_connector(source.kind, config).close()
+
+    def test_wrong_secret(self, source: SourceUnderTest) -> None:
+        config = source.wrong_secret()
+        assert config is not None
+        error = _check_error(source, config)
+        assert isinstance(error, AuthenticationError)
+        assert not error.retryable
+        model = config_model(source.kind).model_validate(dict(config))
+        secrets = [value.get_secret_value() for _, value in model if isinstance(value, SecretStr)]
+        assert not any(secret in str(error) for secret in secrets)
+
+    def test_unreachable(self, source: SourceUnderTest) -> None:
+        config = source.unreachable()
+        assert config is not None
+        error = _check_error(source, config)
+        assert isinstance(error, UnreachableError)
+        assert error.retryable
+
+    def test_untrusted_host(self, source: SourceUnderTest) -> None:
+        config = source.untrusted()
+        assert config is not None
+        error = _check_error(source, config)
+        assert isinstance(error, UntrustedHostError)
+        assert not error.retryable
+        assert error.presented in str(error)
+        assert error.presented
 
 
 def _join(source: SourceUnderTest, name: str) -> str:

@@ -37,8 +37,8 @@ BYTES_NAME = b"caf\xe9.csv".decode("utf-8", "surrogateescape")
 class SourceUnderTest(ABC):
     """The other side of a connector: a real source, and the hands that put files there.
 
-    Paths are those that the connector uses, below `folder`. What a kind of source can't have returns None, and the
-    tests of it are skipped.
+    Paths are those that the connector uses, below `folder`. What a kind of source can't have returns None; a source
+    that is a server has all of it (`ServerContract`).
 
     Attributes:
         kind: The connector's kind.

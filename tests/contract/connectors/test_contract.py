@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.testing import ConnectorContract, FolderSource
+from connectors.testing import ConnectorContract, FolderSource, ServerContract
 from tests.servers.asyncssh_sftp import PASSWORD, AsyncsshServer, asyncssh_server
 from tests.servers.privileges import closed_folder
 from tests.servers.processes import free_port
@@ -60,7 +60,7 @@ class SftpSource(FolderSource):
 
 
 @pytest.mark.openssh
-class TestOpenSsh(ConnectorContract):
+class TestOpenSsh(ServerContract):
     @pytest.fixture
     def source(self, openssh: SftpServer, openssh_folder: Path) -> SftpSource:
         return SftpSource(openssh, openssh_folder, str(openssh_folder))
@@ -83,7 +83,7 @@ class AsyncsshSource(SftpSource):
         return self.config(password="not the password")
 
 
-class TestAsyncssh(ConnectorContract):
+class TestAsyncssh(ServerContract):
     @pytest.fixture
     def server(self, tmp_path: Path) -> Iterator[AsyncsshServer]:
         with asyncssh_server(tmp_path) as server:
