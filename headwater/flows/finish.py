@@ -196,16 +196,23 @@ def _complete_loads(workspace: Workspace, run: FlowRun) -> None:
     if not goes_to_profile(context):
         return
     for load in _LOADS:
-        if load.success in told:
-            continue
-        if not any(error.step == load.step for error in run.errors):
-            log.info("flow run %s: step %s did not run; running it now", run.id, load.step)
-            load.run(workspace, run.id)
-            continue
-        with workspace.catalog.transaction() as stores:
-            batch = stores.batches.get(context.batch_id)
-            event = batch_event(workspace.settings, load.failure, batch, context.flow, now=utc_now())
-            enqueue(stores, event, context.flow)
+        failed = any(error.step == load.step for error in run.errors)
+        if load.success not in told and (failed or not _make_good(workspace, run, load)):
+            with workspace.catalog.transaction() as stores:
+                batch = stores.batches.get(context.batch_id)
+                event = batch_event(workspace.settings, load.failure, batch, context.flow, now=utc_now())
+                enqueue(stores, event, context.flow)
+
+
+def _make_good(workspace: Workspace, run: FlowRun, load: "_Load") -> bool:
+    """Run a load that did not run; False if it failed, which the run remembers."""
+    log.info("flow run %s: step %s did not run; running it now", run.id, load.step)
+    try:
+        load.run(workspace, run.id)
+    except HeadwaterError as error:
+        log.warning("flow run %s: %s", run.id, error)
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,14 @@
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from headwater.model.documents import Account, Dataflow, Target
 from headwater.model.records import RecordCounts
 from headwater.model.runs import BatchStatus, FileState, FlowRun, FlowRunState
-from tests.integration.installation import LOYALTY, OLD, PURCHASES, Installation, sftp_account
+from tests.integration.installation import LOYALTY, OLD, PURCHASES, Installation, luma_installation, sftp_account
 from tests.servers.sftp import new_key
 from tests.servers.webhook import Answer
 
@@ -116,6 +117,20 @@ def test_a_dead_receiver_delays_nothing_and_hears_of_everything_later(luma: Inst
     assert waiting[0].attempts == 1
     assert datetime.now(UTC) < waiting[0].next_attempt_at < datetime.now(UTC) + timedelta(minutes=2)
     assert (waiting[1].attempts, waiting[2].attempts) == (0, 0)
+
+
+def test_a_profile_store_that_is_away_fails_the_run_and_not_the_lake(tmp_path: Path) -> None:
+    away = "postgresql+psycopg://nobody@127.0.0.1:1/away"
+    with luma_installation(tmp_path, profile_url=away) as luma:
+        luma.put_samples()
+        run = luma.run(LOYALTY)
+        assert run.state is FlowRunState.FAILED
+        assert {error.step for error in run.errors} == {"load_identities", "load_profiles"}
+        assert all("profile store postgresql+psycopg://nobody@127.0.0.1:1/away" in e.message for e in run.errors)
+        assert luma.workspace.lake.count(run.dataset) == 1000
+        told = [event.code for event in reversed(luma.workspace.catalog.outbox.events())]
+        assert told == ["ing_load_success", "ig_load_failure", "ps_load_failure", "sources_flow_run_failure"]
+        assert luma.run(LOYALTY).state is FlowRunState.NO_NEW_DATA
 
 
 @pytest.mark.parametrize("request_options", [{"dry_run": True}, {"row_limit": 10}])

@@ -141,6 +141,8 @@ def test_one_broken_line_without_partial_ingestion_loads_nothing(luma: Installat
     assert luma.workspace.catalog.batches.get(str(run.batch_id)).status is BatchStatus.FAILED
     assert luma.workspace.lake.count("luma_offline_purchase_events_dataset") == 0
     assert luma.workspace.profile_store.counts().events == 0
+    told = [event.code for event in reversed(luma.workspace.catalog.outbox.events())]
+    assert told == ["ing_load_failure", "sources_flow_run_failure"]
 
     mended = luma.run(
         PURCHASES, strict.model_copy(update={"partial_ingestion": luma.flow(PURCHASES).partial_ingestion})
