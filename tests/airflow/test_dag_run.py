@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from demo.data import products_with_altered_headings, purchases_with_broken_line, sample_data
+from headwater.model.documents import MergePolicy
 from headwater.model.runs import BatchStatus, FlowRunState
 from tests.airflow.environment import REPOSITORY
 from tests.airflow.home import Home, migrate_database, prepare_home
@@ -96,3 +98,49 @@ def test_a_dataflow_runs_as_a_dag_from_files_to_profiles_and_shows_its_failures(
         assert "1 of 1 records of batch" in failed.errors[0].message
         [lost_run] = workspace.catalog.flow_runs.latest(flow="luma-lost")
         assert "has no folder 'nowhere'" in lost_run.errors[0].message
+
+
+def test_the_worked_examples_acceptance_list_holds_under_airflow(home: Home) -> None:
+    """The list of luma-tutorial.md, section 7, as Dag runs; `tests/integration/test_luma.py` has it in process."""
+    data = sample_data()
+    for name in ("luma-loyalty", "luma-crm", "luma-products", "luma-offline-purchases"):
+        home.write_flow(name, like=name)
+    home.write_flow("altered", like="luma-products", **{"luma-products*.csv*": "altered*.csv"})
+    home.put("altered.csv", products_with_altered_headings(data).decode())
+    home.write_flow("broken", like="luma-offline-purchases", **{"luma-offline-purchases*.json*": "broken*.json"})
+    home.put("broken.json", purchases_with_broken_line(data).decode())
+
+    names = ("luma-loyalty", "luma-crm", "luma-products", "luma-offline-purchases")
+    *loaded, again, altered, broken = run_dags(
+        home, *((name, {}) for name in names), ("luma-loyalty", {}), ("altered", {}), ("broken", {})
+    )
+
+    assert [result["state"] for result in loaded] == ["success"] * 4
+    assert again["tasks"]["load_lake"] == "skipped"
+    assert (altered["state"], broken["state"]) == ("failed", "success")
+    with home.workspace() as workspace:
+        runs = {run.flow: run for run in workspace.catalog.flow_runs.latest() if run.batch_id is not None}
+        counts = {name: (run.counts.read, run.counts.loaded) for name, run in runs.items()}
+        assert counts == dict.fromkeys(names, (1000, 1000)) | {
+            "luma-products": (92, 92),
+            "altered": (0, 0),
+            "broken": (1000, 999),
+        }
+        assert "altered.csv" in runs["altered"].errors[0].message
+        [row] = workspace.diagnostics.read(str(runs["broken"].batch_id))
+        assert (row["_filename"].endswith("broken.json"), row["_errors"][0]["code"]) == (True, "1401")
+        assert workspace.profile_store.counts().profiles == data.people
+        assert workspace.profile_store.counts().lookup_entities == 92
+        graph = workspace.profile_store.identity_graph("lumaLoyaltyId", "5625458")
+        assert graph is not None
+        assert len(graph.identities) == 2
+        found = {
+            policy: workspace.profile_store.look_up(
+                "lumaCrmId",
+                "112ca06ed53d3db37e4cea49cc45b71e",
+                workspace.catalog.resources.typed(MergePolicy, policy),
+            )
+            for policy in ("default", "loyalty_prioritized", "loyalty_only")
+        }
+        first_names = {name: one and one.attributes["person"]["name"]["firstName"] for name, one in found.items()}
+        assert first_names == {"default": "Danny", "loyalty_prioritized": "Daniel", "loyalty_only": None}
