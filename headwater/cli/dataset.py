@@ -1,12 +1,13 @@
 """`headwater dataset`: what is in the lake."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headwater.cli.output import JsonOption, LimitOption, print_json, print_table
 from headwater.cli.workspace import workspace
 from headwater.model.documents import Dataset
+from headwater.model.nested import flatten
 
 if TYPE_CHECKING:
     from headwater.flows.workspace import Workspace
@@ -56,14 +57,3 @@ def _summary(opened: "Workspace", dataset: Dataset) -> dict[str, object]:
         "enabledForProfile": dataset.enabled_for_profile,
         "upsert": dataset.upsert,
     }
-
-
-def flatten(record: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """The record's fields with dotted names; lists stay values."""
-    fields: list[tuple[str, Any]] = []
-    for key, value in record.items():
-        if isinstance(value, dict):
-            fields += flatten(value, f"{prefix}{key}.")
-        else:
-            fields.append((f"{prefix}{key}", value))
-    return fields

@@ -1,6 +1,6 @@
 """`headwater profile` and `headwater identity`: a person, as the fragments say."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,6 +8,7 @@ from headwater.cli.output import JsonOption, print_json, print_table, say
 from headwater.cli.workspace import workspace
 from headwater.errors import NotFoundError
 from headwater.model.documents import MergePolicy
+from headwater.model.nested import value_at
 
 if TYPE_CHECKING:
     from headwater.catalog.resources import ResourceStore
@@ -99,17 +100,3 @@ def _print_profile(profile: "MergedProfile", policy: MergePolicy) -> None:
         say(f"\n{profile.event_count:,} events; the newest {len(profile.events):,}, oldest first:")
         events = [(e.timestamp, e.body.get("eventType"), e.id, e.dataset) for e in profile.events]
         print_table(("time", "type", "id", "dataset"), events, empty="")
-
-
-def value_at(attributes: Any, pointer: str) -> Any:  # noqa: ANN401 - JSON values
-    """What a JSON Pointer (RFC 6901) points to; None if nothing is there."""
-    value = attributes
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, list):
-            value = value[int(key)] if key.isdigit() and int(key) < len(value) else None
-        elif isinstance(value, dict):
-            value = value.get(key)
-        else:
-            return None
-    return value

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from headwater.model.documents import MergePolicy
+from headwater.model.nested import value_at
 from headwater.profile.merge import ValueOrigin
 from headwater.profile.merged import MergedProfile
-from headwater.ui.records import value_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,9 @@ import gzip
 import pytest
 
 from headwater.cli.account import first_lines
-from headwater.cli.dataset import flatten
-from headwater.cli.profile import value_at
 from headwater.cli.schema import fields
 from headwater.errors import FileError
+from headwater.model.nested import flatten, value_at
 
 SCHEMA = {
     "type": "object",

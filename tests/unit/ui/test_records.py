@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.ui.records import flat_table, flatten, value_at
+from headwater.model.nested import flatten, value_at
+from headwater.ui.records import flat_table
 from headwater.ui.rendering import show_bytes, show_number, show_time, show_value
 
 LEAVES = st.one_of(st.integers(), st.text(max_size=5), st.none(), st.booleans())
