@@ -105,17 +105,27 @@ class Connector(Protocol):
         """
         ...
 
-    def open_file(self, path: str, *, offset: int = 0) -> AbstractContextManager[BinaryIO]:
+    def open_file(
+        self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None
+    ) -> AbstractContextManager[BinaryIO]:
         """Open a file for reading, from `offset` bytes onwards; neither seekable nor held in memory.
 
-        The stream ends at the size that the file had when it was opened: what a writer appends later is not read.
-        It raises `TransferError` if fewer bytes come than that. Where the source does not tell sizes, it ends where
-        the source says that it ends.
+        Without `length`, the stream ends at the size that the file had when it was opened: what a writer appends later
+        is not read. It raises `TransferError` if fewer bytes come than that. Where the source does not tell sizes, it
+        ends where the source says that it ends.
+
+        Args:
+            path: The file.
+            offset: The first byte to read.
+            length: How many bytes to read: exactly as many, or `TransferError` is raised. None: up to the end.
+            version: A `RemoteFile.version` of this file: its bytes are read and no others. Sources without versions
+                take no notice of it.
 
         Raises:
             FileGoneError: There is no such file, or it is a folder.
+            FileChangedError: The file is no longer of that `version`.
             AccessDeniedError: It may not be read.
-            TransferError: The file is shorter than `offset`.
+            TransferError: The file is shorter than `offset`, or than `offset` and `length` together.
         """
         ...
 

@@ -9,6 +9,7 @@
     ├── UntrustedHostError          the source could not prove that it is the one we trust
     ├── AccessDeniedError           a file or folder is there, and may not be read
     ├── FileGoneError               a file or folder is not there
+    ├── FileChangedError            a file is not of the version that was asked for
     └── TransferError               an established connection failed, or data is incomplete (retryable)
 
 `retryable` says whether the same call may succeed later with nothing changed. Every error keeps its facts as
@@ -93,6 +94,20 @@ class FileGoneError(ConnectorError):
         self.is_folder = is_folder
 
 
+class FileChangedError(ConnectorError):
+    """A file is no longer of the version that was asked for. Nothing of the other version was read.
+
+    Attributes:
+        path: The file, as the source names it.
+        version: The version that was asked for.
+    """
+
+    def __init__(self, message: str, source: str = "", path: str = "", version: str = "") -> None:
+        super().__init__(message, source, path, version)
+        self.path = path
+        self.version = version
+
+
 class TransferError(ConnectorError):
     """An established connection failed, or fewer bytes came than the source had announced.
 
@@ -134,6 +149,17 @@ def folder_gone(source: str, path: str) -> FileGoneError:
     )
 
 
+def file_changed(source: str, path: str, *, version: str) -> FileChangedError:
+    """Return the error for a file that was replaced since it was listed."""
+    return FileChangedError(
+        f"{source}: file {path!r} was replaced since it was listed; version {version} is no longer what is there. List "
+        "the folder again and read the new one.",
+        source,
+        path,
+        version,
+    )
+
+
 def not_a_file(source: str, path: str) -> FileGoneError:
     """Return the error for a path that leads to a folder, or to anything else that is no file."""
     return FileGoneError(f"{source}: {path!r} is not a file. Give the path of a file.", source, path)
@@ -149,13 +175,20 @@ def access_denied(source: str, path: str) -> AccessDeniedError:
     )
 
 
-def shorter_than_offset(source: str, path: str, *, offset: int, size_bytes: int) -> TransferError:
-    """Return the error for a file that was to be read from beyond its end."""
-    return TransferError(
-        f"{source}: file {path!r} has {size_bytes} bytes, so it can't be read from byte {offset} on. It was replaced "
-        "by a shorter one; read it from the start.",
-        source,
-        path,
-        offset,
-        size_bytes,
-    )
+def bytes_to_come(source: str, path: str, *, offset: int, length: int | None, size_bytes: int) -> int:
+    """Return how many bytes a read from `offset` delivers of a file of that size.
+
+    Raises:
+        TransferError: The file ends before `offset`, or before `length` bytes from there.
+    """
+    last = offset + (length or 0)
+    if last > size_bytes:
+        raise TransferError(
+            f"{source}: file {path!r} has {size_bytes} bytes, so it can't be read up to byte {last}. It was replaced "
+            "by a shorter one; read it from the start.",
+            source,
+            path,
+            last,
+            size_bytes,
+        )
+    return size_bytes - offset if length is None else length

@@ -18,10 +18,10 @@ from connectors.errors import (
     ConnectorError,
     TransferError,
     access_denied,
+    bytes_to_come,
     file_gone,
     folder_gone,
     not_a_file,
-    shorter_than_offset,
 )
 from connectors.paths import checked_path, decode_path, encode_path, join_path
 from connectors.streams import Blocks, CheckedStream, buffered
@@ -96,18 +96,18 @@ class LocalConnector:
         return _remote_file(path, status)
 
     @contextmanager
-    def open_file(self, path: str, *, offset: int = 0) -> Iterator[BinaryIO]:
+    def open_file(
+        self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None
+    ) -> Iterator[BinaryIO]:
         """See `Connector.open_file`."""
         path = self._relative(path)
         with self._opened(path) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise not_a_file(self._source, path)
-            if offset > status.st_size:
-                raise shorter_than_offset(self._source, path, offset=offset, size_bytes=status.st_size)
+            expected_bytes = bytes_to_come(self._source, path, offset=offset, length=length, size_bytes=status.st_size)
             file.seek(offset)
             blocks = self._blocks(file, path)
-            expected_bytes = status.st_size - offset
             stream = CheckedStream(blocks, expected_bytes=expected_bytes, source=self._source, path=path)
             with buffered(stream) as reader:
                 yield reader

@@ -17,10 +17,10 @@ from connectors.errors import (
     ConnectorError,
     TransferError,
     access_denied,
+    bytes_to_come,
     file_gone,
     folder_gone,
     not_a_file,
-    shorter_than_offset,
 )
 from connectors.paths import checked_name, checked_path, decode_path, encode_path, join_path
 from connectors.sftp import wire
@@ -104,7 +104,9 @@ class SftpConnector:
         return _remote_file(path, attributes)
 
     @contextmanager
-    def open_file(self, path: str, *, offset: int = 0) -> Iterator[BinaryIO]:
+    def open_file(
+        self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None
+    ) -> Iterator[BinaryIO]:
         """See `Connector.open_file`. Up to 2 MiB are read ahead."""
         path = checked_path(path, source=self._source)
         with self._translated(path):
@@ -115,11 +117,11 @@ class SftpConnector:
                 attributes = session.stat_handle(handle)
             if attributes.file_type not in (0, stat.S_IFREG):
                 raise not_a_file(self._source, path)
-            end = attributes.size_bytes
-            if end is not None and offset > end:
-                raise shorter_than_offset(self._source, path, offset=offset, size_bytes=end)
+            size_bytes, expected_bytes = attributes.size_bytes, length
+            if size_bytes is not None:
+                expected_bytes = bytes_to_come(self._source, path, offset=offset, length=length, size_bytes=size_bytes)
+            end = None if expected_bytes is None else offset + expected_bytes
             blocks = self._blocks(session.read_blocks(handle, offset=offset, end=end), path)
-            expected_bytes = None if end is None else end - offset
             stream = CheckedStream(blocks, expected_bytes=expected_bytes, source=self._source, path=path)
             with buffered(stream) as reader:
                 yield reader

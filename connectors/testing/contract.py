@@ -18,6 +18,7 @@ from connectors.errors import (
     AccessDeniedError,
     AuthenticationError,
     ConnectorError,
+    FileChangedError,
     FileGoneError,
     TransferError,
     UnreachableError,
@@ -196,8 +197,30 @@ class ConnectorContract:
     def test_offset_beyond_the_end(self, source: SourceUnderTest, connector: Connector) -> None:
         path = _join(source, "a.csv")
         source.put_file(path, b"0123456789")
-        with pytest.raises(TransferError, match="has 10 bytes, so it can't be read from byte 11 on"):
+        with pytest.raises(TransferError, match="has 10 bytes, so it can't be read up to byte 11"):
             _read(connector, path, 11)
+
+    def test_reads_a_range(self, source: SourceUnderTest, connector: Connector) -> None:
+        path = _join(source, "a.csv")
+        source.put_file(path, b"0123456789")
+        ranges = [(0, 3), (3, 7), (9, 1), (4, 0)]
+        assert [_read(connector, path, *each) for each in ranges] == [b"012", b"3456789", b"9", b""]
+
+    def test_range_beyond_the_end(self, source: SourceUnderTest, connector: Connector) -> None:
+        path = _join(source, "a.csv")
+        source.put_file(path, b"0123456789")
+        with pytest.raises(TransferError, match="has 10 bytes, so it can't be read up to byte 11"):
+            _read(connector, path, 8, 3)
+
+    def test_reads_the_version_that_was_listed(self, source: SourceUnderTest, connector: Connector) -> None:
+        path = _join(source, "a.csv")
+        source.put_file(path, b"old")
+        version = connector.stat_file(path).version
+        with connector.open_file(path, version=version) as stream:
+            assert stream.read() == b"old"
+        source.put_file(path, b"new")
+        if version is not None:
+            assert _read_version(connector, path, version) in (b"old", None), "the one asked for, or none"
 
     def test_stops_reading_early(self, source: SourceUnderTest, connector: Connector) -> None:
         path = _join(source, "a.csv")
@@ -325,9 +348,17 @@ def _paths(files: Iterator[RemoteFile]) -> set[str]:
     return {file.path for file in files}
 
 
-def _read(connector: Connector, path: str, offset: int = 0) -> bytes:
-    with connector.open_file(path, offset=offset) as stream:
+def _read(connector: Connector, path: str, offset: int = 0, length: int | None = None) -> bytes:
+    with connector.open_file(path, offset=offset, length=length) as stream:
         return stream.read()
+
+
+def _read_version(connector: Connector, path: str, version: str) -> bytes | None:
+    try:
+        with connector.open_file(path, version=version) as stream:
+            return stream.read()
+    except FileChangedError:
+        return None
 
 
 def _drain(stream: BinaryIO) -> None:
