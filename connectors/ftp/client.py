@@ -118,7 +118,8 @@ class FtpClient(ftplib.FTP):
         deadline = time.monotonic() + self.timeout
         lines = [self._read_line(deadline)]
         code = lines[0][:3]
-        while lines[0][3:4] == "-" and not (len(lines) > 1 and lines[-1][:3] == code and lines[-1][3:4] != "-"):
+        has_more = code.isdecimal() and lines[0][3:4] == "-"
+        while has_more and not (len(lines) > 1 and lines[-1][:3] == code and lines[-1][3:4] != "-"):
             lines.append(self._read_line(deadline))
             if len(lines) > _MOST_LINES:
                 raise ftplib.error_proto(f"an answer of more than {_MOST_LINES} lines")

@@ -5,7 +5,7 @@ import ftplib
 from connectors.errors import AccessDeniedError, ConnectorError, TransferError
 from connectors.ftp.client import DataConnectionError
 from connectors.ftp.config import FtpConfig
-from connectors.ftp.refusals import answer_code, answer_text, says_busy, server_name, too_many
+from connectors.ftp.refusals import answer_code, answer_text, server_name
 
 
 def unsafe_path(source: str, path: str) -> AccessDeniedError:
@@ -30,8 +30,13 @@ def incomplete_listing(source: str, path: str, error: Exception) -> ConnectorErr
 def given_up(config: FtpConfig, path: str, error: ftplib.Error) -> ConnectorError:
     """Return the error for a transfer or a command that the server ended with a refusal."""
     source = server_name(config)
-    if says_busy(error):
-        return too_many(config, error)
+    if answer_code(error) == 421:
+        return TransferError(
+            f"{source} ended the connection while {path or '.'!r} was read: it answered {answer_text(error)!r}. Try "
+            "again; if it happens always, ask the server's operator.",
+            source,
+            path,
+        )
     hint = ""
     if answer_code(error) in (425, 522):
         other = "false" if config.passive_mode else "true"

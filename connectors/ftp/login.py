@@ -153,10 +153,12 @@ def _look_at_certificate(config: FtpsConfig) -> str:
 def _authenticate(client: FtpClient, config: FtpConfig) -> None:
     try:
         answer = _send_credentials(client, config)
-    except (ftplib.error_perm, ftplib.error_reply) as error:
+    except (ftplib.error_perm, ftplib.error_temp) as error:  # the answer may repeat the password, so it is not chained
         if refusals.says_busy(error):
             raise refusals.too_many(config, error) from None
-        raise refusals.not_accepted(config, error) from None  # the answer may repeat the password
+        if isinstance(error, ftplib.error_temp):
+            raise refusals.refused_for_now(config, "the login", error) from None
+        raise refusals.not_accepted(config, error) from None
     if not answer.startswith("2"):
         raise refusals.not_accepted(config, ftplib.error_reply(answer))
 

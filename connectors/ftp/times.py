@@ -37,11 +37,12 @@ def parse_stamp(text: str) -> datetime | None:
     if not _STAMP.fullmatch(text):
         return None
     digits, _, fraction = text.partition(".")
+    month, day, hour, minute, second = (int(digits[start : start + 2]) for start in range(4, 14, 2))
+    microsecond = int(fraction[:6].ljust(6, "0"))
     try:
-        whole = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        return datetime(int(digits[:4]), month, day, hour, minute, second, microsecond, tzinfo=UTC)
     except ValueError:
         return None
-    return whole.replace(microsecond=int(fraction[:6].ljust(6, "0")))
 
 
 def parse_unix_date(text: str, *, now: datetime) -> ListedTime | None:

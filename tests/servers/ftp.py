@@ -13,7 +13,7 @@ TlsMode = Literal["explicit", "implicit"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """A certificate for 127.0.0.1 and localhost, and what trusts it.
+    """A certificate, and what trusts it.
 
     Attributes:
         authority: The authority's certificate, in PEM.
@@ -26,10 +26,10 @@ class Certificate:
     fingerprint: str
 
 
-def new_certificate() -> Certificate:
-    """Return a fresh certificate of a fresh authority."""
+def new_certificate(*names: str) -> Certificate:
+    """Return a fresh certificate of a fresh authority, for 127.0.0.1 and localhost, or for other names."""
     authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1", "localhost")
+    issued = authority.issue_cert(*(names or ("127.0.0.1", "localhost")))
     chain = [pem.bytes().decode() for pem in issued.cert_chain_pems]
     digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(chain[0])).hexdigest().upper()
     return Certificate(

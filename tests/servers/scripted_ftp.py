@@ -5,10 +5,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 
-Answer = bytes | Callable[[str], bytes]
+Answer = bytes | Callable[[str], bytes | None]
+Data = bytes | Callable[[str], bytes]
 
-_STANDARD: Mapping[str, Answer] = {
+_STANDARD: Mapping[str, bytes] = {
     "USER": b"331 Password, please.\r\n",
     "PASS": b"230 Logged in.\r\n",
     "FEAT": b"211-Features:\r\n MLST type*;size*;modify*;\r\n SIZE\r\n MDTM\r\n UTF8\r\n211 End.\r\n",
@@ -20,6 +22,9 @@ _STANDARD: Mapping[str, Answer] = {
     "REST": b"350 Go on.\r\n",
     "QUIT": b"221 Goodbye.\r\n",
 }
+_DRIP_SECONDS = 0.05
+_LONG_SECONDS = 10
+_DONE = b"226 Done.\r\n"
 _UNKNOWN = b"500 Unknown command.\r\n"
 
 
@@ -29,18 +34,22 @@ class Script:
 
     Attributes:
         greeting: The first words; None says nothing.
-        answers: Answers by command, besides the standard ones; a function is given the argument. Empty bytes answer
-            nothing, and `HANG_UP` ends the connection.
-        data: What goes over the data connection by command, such as "RETR".
-        farewell: What follows the data.
+        answers: Answers by command, besides the standard ones; a function is given the argument, and returns None for
+            what would be answered without it. Empty bytes answer nothing, and `HANG_UP` ends the connection.
+        data: What goes over the data connection by command, such as "RETR"; a function is given the argument.
+        farewells: What follows the data, by command; by default that all is well.
         data_reset: Whether the data connection is reset at its end, rather than closed.
+        data_drips: Whether the data comes byte by byte, and slowly, until the client gives up.
+        greeting_drips: The same of the greeting.
     """
 
     greeting: bytes | None = b"220 Ready.\r\n"
     answers: dict[str, Answer] = field(default_factory=dict)
-    data: dict[str, bytes] = field(default_factory=dict)
-    farewell: bytes = b"226 Done.\r\n"
+    data: dict[str, Data] = field(default_factory=dict)
+    farewells: dict[str, bytes] = field(default_factory=dict)
     data_reset: bool = False
+    data_drips: bool = False
+    greeting_drips: bool = False
 
 
 HANG_UP = b"\0hang up"
@@ -103,35 +112,56 @@ def scripted_ftp(script: Script) -> Iterator[ScriptedServer]:
 
 def _serve(connection: socket.socket, script: Script, commands: list[str]) -> None:
     with suppress(OSError), ExitStack() as stack, connection, connection.makefile("rb") as lines:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if script.greeting is None:
             lines.read()
             return
+        if script.greeting_drips:
+            _drip(connection, script.greeting)
         connection.sendall(script.greeting)
         passive: socket.socket | None = None
         for line in lines:
             verb, _, argument = line.decode("utf-8", "surrogateescape").rstrip("\r\n").partition(" ")
             commands.append(f"{verb} {argument}".rstrip())
-            if verb in script.data and passive is not None and verb not in script.answers:
-                connection.sendall(b"150 Here it comes.\r\n")
-                _send(passive, script.data[verb], reset=script.data_reset)
-                answer: Answer = script.farewell
-            elif verb == "PASV" and verb not in script.answers:
+            said = _look_up(script.answers.get(verb), argument)
+            if said is None and verb == "PASV":
                 passive = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-                passive.settimeout(10)
+                passive.settimeout(_LONG_SECONDS)
                 high, low = divmod(passive.getsockname()[1], 256)
-                answer = f"227 Entering passive mode (127,0,0,1,{high},{low}).\r\n".encode()
-            else:
-                answer = script.answers.get(verb, _STANDARD.get(verb, _UNKNOWN))
-            said = answer if isinstance(answer, bytes) else answer(argument)
+                said = f"227 Entering passive mode (127,0,0,1,{high},{low}).\r\n".encode()
+            data = _look_up(script.data.get(verb), argument)
+            if said is None and data is not None and passive is not None:
+                connection.sendall(b"150 Here it comes.\r\n")
+                _send(passive, data, script)
+                said = script.farewells.get(verb, _DONE)
+            if said is None:
+                said = _STANDARD.get(verb, _UNKNOWN)
             if said == HANG_UP:
                 return
             connection.sendall(said)
 
 
-def _send(listener: socket.socket, content: bytes, *, reset: bool) -> None:
+def _look_up(said: Answer | Data | None, argument: str) -> bytes | None:
+    return said(argument) if callable(said) else said
+
+
+def _send(listener: socket.socket, content: bytes, script: Script) -> None:
     connection, _ = listener.accept()
     with connection:
         with suppress(OSError):
+            if script.data_drips:
+                _drip(connection, content)
             connection.sendall(content)
-        if reset:
+        if script.data_reset:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+def _drip(connection: socket.socket, content: bytes) -> None:
+    """Send one byte after the other, without end; raises `OSError` when the other side has had enough."""
+    for byte in cycle(content.replace(b"\r\n", b" ")):
+        connection.sendall(bytes([byte]))
+        connection.settimeout(_DRIP_SECONDS)
+        with suppress(TimeoutError):
+            if not connection.recv(1, socket.MSG_PEEK):
+                raise ConnectionAbortedError
+        connection.settimeout(None)
