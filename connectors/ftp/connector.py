@@ -4,6 +4,7 @@ import ftplib
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import BinaryIO
 
 from connectors.base import CheckResult, CheckStep, RemoteFile, RemoteFolder
@@ -23,7 +24,7 @@ from connectors.ftp.session import FtpSession, Lease
 from connectors.ftp.translate import find, readable_listing, translated
 from connectors.ftp.trust import tls_context
 from connectors.paths import checked_name, checked_path, join_path
-from connectors.streams import Blocks, CheckedStream, buffered
+from connectors.streams import ReceivingStream, buffered
 
 _DEEPEST = 100
 
@@ -121,8 +122,9 @@ class FtpConnector:
                     to_the_end = offset + expected_bytes == size_bytes
                 download = lease.session.open_file(self._server_path(lease.session, path), offset=offset)
             with closing(download):
-                blocks = self._blocks(lease, download, path, download.blocks(expected_bytes, to_the_end=to_the_end))
-                stream = CheckedStream(blocks, expected_bytes=expected_bytes, source=self._source, path=path)
+                download.expect(expected_bytes, to_the_end=to_the_end)
+                receive = partial(self._receive, lease, download, path)
+                stream = ReceivingStream(receive, expected_bytes=expected_bytes, source=self._source, path=path)
                 with buffered(stream) as reader:
                     yield reader
         finally:
@@ -243,12 +245,12 @@ class FtpConnector:
             path=path, size_bytes=entry.size_bytes, modified_at=modified_at, precision_seconds=precision_seconds
         )
 
-    def _blocks(self, lease: Lease, download: Download, path: str, blocks: Blocks) -> Blocks:
-        with self._translated(lease.session, path), closing(blocks):
-            for block in blocks:
-                if not download.is_open:  # the connection is free, though the file is still in use
-                    lease.give_back()
-                yield block
+    def _receive(self, lease: Lease, download: Download, path: str, buffer: memoryview) -> int:
+        with self._translated(lease.session, path):
+            count = download.receive(buffer)
+        if not download.is_open:  # the connection is free, though the file is still in use
+            lease.give_back()
+        return count
 
     def _server_path(self, session: FtpSession, path: str) -> bytes:
         """Return the absolute path as the server takes it; raises `AccessDeniedError` outside of `folder_path`."""

@@ -7,9 +7,10 @@ import ssl
 import time
 
 from connectors.ftp.client import FtpClient
-from connectors.streams import Blocks
 
-_BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 256 * 1024
+"""How much is received at once where nobody says how much is wanted."""
+
 _LEAST_BYTES = 4 * 1024
 _FAREWELL_SECONDS = 5.0
 _MOST_ANSWERS = 3
@@ -32,31 +33,42 @@ class Download:
         self._connection = connection
         self._client = client
         self._skip_bytes = skip_bytes
+        self._left_bytes: int | None = None
+        self._to_the_end = True
         self.is_open = True
         self.farewell = ""
 
-    def blocks(self, most_bytes: int | None, *, to_the_end: bool = True) -> Blocks:
-        """Yield what is received; each block is valid until the next one is asked for.
-
-        The last block comes only after the server has confirmed that the file has ended, unless it goes on.
+    def expect(self, left_bytes: int | None, *, to_the_end: bool) -> None:
+        """Say how many bytes are wanted.
 
         Args:
-            most_bytes: How many bytes are wanted; None for all.
+            left_bytes: So many; None for all.
             to_the_end: Whether they are the last ones of the file.
         """
-        buffer = memoryview(bytearray(_BLOCK_BYTES))
-        self._skip(buffer)
-        left_bytes = most_bytes
-        while left_bytes != 0:
-            count = self._receive(buffer if left_bytes is None else buffer[:left_bytes])
-            if not count:
-                self._finish(is_short=left_bytes is not None)
-                return
-            if left_bytes is not None:
-                left_bytes -= count
-            if left_bytes == 0 and to_the_end and not self._connection.recv(1):
+        self._left_bytes = left_bytes
+        self._to_the_end = to_the_end
+
+    def receive(self, buffer: memoryview) -> int:
+        """Fill the front of a buffer; return how many bytes came, 0 at the end.
+
+        The last bytes come only after the server has confirmed that the file has ended, unless it goes on.
+
+        Raises:
+            TimeoutError: So little came that nobody wants to wait for the rest.
+            ftplib.Error: The server says that the transfer failed.
+        """
+        if not self.is_open or self._left_bytes == 0:
+            return 0
+        if self._skip_bytes:
+            self._skip()
+        count = self._receive(buffer[: self._left_bytes])
+        if not count:
+            self._finish(is_short=self._left_bytes is not None)
+        elif self._left_bytes is not None:
+            self._left_bytes -= count
+            if not self._left_bytes and self._to_the_end and not self._connection.recv(1):
                 self._finish()
-            yield buffer[:count]
+        return count
 
     def close(self) -> None:
         """End the transfer, early if need be; afterwards the session can be used again. May be called twice."""
@@ -95,7 +107,8 @@ class Download:
             if not is_short:
                 raise
 
-    def _skip(self, buffer: memoryview) -> None:
+    def _skip(self) -> None:
+        buffer = memoryview(bytearray(BLOCK_BYTES))
         while self._skip_bytes:
             count = self._receive(buffer[: self._skip_bytes])
             if not count:
@@ -103,23 +116,24 @@ class Download:
             self._skip_bytes -= count
 
     def _receive(self, buffer: memoryview) -> int:
-        """Fill the buffer; return early only at the end, or with enough to go on.
+        """Fill the buffer, or `BLOCK_BYTES` of it; less only where the data ends.
 
-        Raises:
-            TimeoutError: So little came that nobody wants to wait for the rest.
+        TLS hands out records of 16 KiB at most, so that many of them make a block.
         """
         count = self._connection.recv_into(buffer)
-        least_bytes = min(_LEAST_BYTES, len(buffer))
-        if not count or count >= least_bytes:
+        enough_bytes = min(BLOCK_BYTES, len(buffer))
+        if not count or count >= enough_bytes:
             return count
-        deadline = time.monotonic() + self._client.timeout
-        while count < least_bytes:
-            if time.monotonic() > deadline:
-                raise TimeoutError("the data comes too slowly")
+        counted, deadline = 0, time.monotonic() + self._client.timeout
+        while count < enough_bytes:
             more = self._connection.recv_into(buffer[count:])
             if not more:
                 break
             count += more
+            if time.monotonic() > deadline:
+                if count - counted < _LEAST_BYTES:
+                    raise TimeoutError("the data comes too slowly")
+                counted, deadline = count, time.monotonic() + self._client.timeout
         return count
 
 

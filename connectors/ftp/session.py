@@ -12,7 +12,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import BinaryIO, cast
 
-from connectors.ftp.download import Download
+from connectors.ftp.download import BLOCK_BYTES, Download
 from connectors.ftp.listing import Entry, Kind, parse_facts, parse_line, split_lines
 from connectors.ftp.login import Login
 from connectors.ftp.refusals import is_not_implemented, says_empty
@@ -192,8 +192,9 @@ class FtpSession:
                 return False
             raise
         with closing(Download(connection, self.client)) as download:
-            for block in download.blocks(None):
-                listing.write(block)
+            buffer = memoryview(bytearray(BLOCK_BYTES))
+            while count := download.receive(buffer):
+                listing.write(buffer[:count])
                 if listing.tell() > _MOST_LISTING_BYTES:
                     raise IncompleteListingError(f"it is longer than {_MOST_LISTING_BYTES} bytes")
             require_complete(download.farewell)

@@ -16,9 +16,7 @@ def tls_context(config: FtpsConfig) -> ssl.SSLContext:
     Raises:
         ConfigurationError: The CA certificate can't be used.
     """
-    context = ssl.create_default_context()
-    if config.ca_certificate is not None:
-        context = ssl.create_default_context(cadata=_pem(config.ca_certificate))
+    context = _context_for(config.ca_certificate) if config.ca_certificate else ssl.create_default_context()
     if config.fingerprints or not config.verify_certificate:
         return unverified(context)
     return context
@@ -77,8 +75,8 @@ def not_verified(config: FtpsConfig, source: str, error: ssl.SSLCertVerification
     )
 
 
-def _pem(text_or_path: str) -> str:
-    """Return the text of PEM certificates, which may be in a file; make sure that there is one."""
+def _context_for(text_or_path: str) -> ssl.SSLContext:
+    """Return a context that trusts the authorities of a PEM text or file, and no others."""
     text = text_or_path
     if "-----BEGIN" not in text:
         try:
@@ -88,10 +86,9 @@ def _pem(text_or_path: str) -> str:
                 f"`ca_certificate` can't be read as a file: {error}. Give the path of a PEM file, or its text."
             ) from error
     try:
-        ssl.create_default_context(cadata=text)
+        return ssl.create_default_context(cadata=text)
     except (ssl.SSLError, ValueError) as error:
         raise ConfigurationError(
             f"`ca_certificate` holds no certificate that can be used: {error}. Give certificates in PEM, which begin "
             "with -----BEGIN CERTIFICATE-----."
         ) from error
-    return text
