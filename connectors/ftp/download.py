@@ -33,6 +33,7 @@ class Download:
         self._connection = connection
         self._client = client
         self._skip_bytes = skip_bytes
+        self._enough_bytes = BLOCK_BYTES if isinstance(connection, ssl.SSLSocket) else _LEAST_BYTES
         self._left_bytes: int | None = None
         self._to_the_end = True
         self.is_open = True
@@ -116,12 +117,12 @@ class Download:
             self._skip_bytes -= count
 
     def _receive(self, buffer: memoryview) -> int:
-        """Fill the buffer, or `BLOCK_BYTES` of it; less only where the data ends.
+        """Receive a few KiB at least, less only where the data ends.
 
-        TLS hands out records of 16 KiB at most, so that many of them make a block.
+        TLS hands out records of 16 KiB at most, so that many of them are gathered.
         """
         count = self._connection.recv_into(buffer)
-        enough_bytes = min(BLOCK_BYTES, len(buffer))
+        enough_bytes = min(self._enough_bytes, len(buffer))
         if not count or count >= enough_bytes:
             return count
         counted, deadline = 0, time.monotonic() + self._client.timeout
