@@ -235,6 +235,8 @@ class FtpClient(ftplib.FTP):
             if left_seconds <= 0:
                 raise TimeoutError("the answer was not whole in time")
             self._sock.settimeout(left_seconds)
+            if hasattr(socket, "TCP_QUICKACK"):  # servers write long answers line by line, and wait for our ACK
+                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             try:
                 block = self._sock.recv(_RECEIVE_BYTES)
             finally:
