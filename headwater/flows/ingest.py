@@ -13,9 +13,11 @@ from pydantic import ValidationError
 
 from connectors.base import Connector
 from connectors.errors import FileGoneError
+from headwater.catalog.base import utc_now
 from headwater.catalog.batches import GroupReport
-from headwater.catalog.ledger import Verdict
+from headwater.catalog.ledger import FileVersion, Verdict
 from headwater.errors import ConflictError, DocumentError, LakeError
+from headwater.flows.completeness import find_incompleteness, require_records
 from headwater.flows.context import RunContext, lease, open_context, recorded
 from headwater.flows.fetch import FetchedFile, fetch_file
 from headwater.flows.plans import compile_run_plan
@@ -173,6 +175,10 @@ class _GroupReader:
                 if fetched.changed is not None:
                     self._give_back(file, f"changed while it was read ({fetched.changed}); a later run takes it")
                     return
+                cut = find_incompleteness(fetched, file.expected, check_tail=self.context.source.ready.check_tail)
+                if cut is not None:
+                    self._leave_incomplete(file, cut)
+                    return
                 verdict = self._verdict(file, fetched)
                 if verdict.state is FileState.CLAIMED:
                     self._read_records(file, fetched)
@@ -198,6 +204,7 @@ class _GroupReader:
 
     def _read_records(self, file: SourceFile, fetched: FetchedFile) -> None:
         source, tally = self.context.source, self.tally
+        before = tally.read
         tally.files += 1
         tally.input_bytes += fetched.size_bytes
         reader = read_file(
@@ -219,6 +226,17 @@ class _GroupReader:
             self.progress("records", chunk.read)
             self._renew()
         tally.notes.extend(reader.report.notes)
+        if self.context.request.row_limit is None:
+            require_records(file, tally.read - before)
+
+    def _leave_incomplete(self, file: SourceFile, reason: str) -> None:
+        """Give the file back, and remember why, so that it is read again only when it has changed."""
+        if file.state is not FileState.CHECKED:
+            version = FileVersion(
+                path=file.path, size_bytes=file.size_bytes, modified_at=file.modified_at, version=file.version
+            )
+            self.workspace.catalog.observations.note_cut(self.context.flow.name, version, reason, now=utc_now())
+        self._give_back(file, f"is not complete: {reason}; it is taken when it has changed")
 
     def _give_back(self, file: SourceFile, reason: str) -> None:
         self.workspace.catalog.ledger.release_files([file.id])

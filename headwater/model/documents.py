@@ -219,22 +219,29 @@ class Webhook(Resource):
 
 
 class Readiness(Document):
-    """When a file counts as completely written.
+    """When a file counts as completely written. A file that does not is left alone and named in the run's notes.
 
     `settle_seconds`: unchanged for that long. `ignore`: names never taken. `marker`: a file beside it that says "done";
     `{file}` stands for the file's own name (`{file}.ok`), without it one marker serves the folder (`_SUCCESS`).
+    `manifest`: a file beside it, named likewise, with sizes, checksums or record counts that have to agree.
+    `check_tail`: whether the end of what was read has to look like an end. `deadline_seconds`: how long a file may be
+    incomplete before that is an error of the run.
     """
 
     settle_seconds: int = Field(default=60, ge=0, le=86_400)
     ignore: tuple[str, ...] = ("*.part", "*.tmp", ".*")
     marker: str | None = None
+    manifest: str | None = None
+    check_tail: bool = True
+    deadline_seconds: int = Field(default=86_400, ge=60, le=31_536_000)
 
 
 class Source(Document):
     """Which files of which account.
 
     `files` is a glob on the name, or on the path below `path` if it has a slash; with `regex:` before it, it is a
-    regular expression on the path below `path`.
+    regular expression on the path below `path`. `changed_files` says what becomes of the rows of a file's earlier
+    version when a changed one is loaded: `append` keeps them, as AEP does; `supersede` replaces them in one commit.
     """
 
     account: str
@@ -244,6 +251,7 @@ class Source(Document):
     format: Literal["auto", "json", "ndjson", "csv", "parquet"] = "auto"
     format_options: dict[str, Any] = Field(default_factory=dict)
     ready: Readiness = Readiness()
+    changed_files: Literal["append", "supersede"] = "append"
 
 
 class Target(Document):
