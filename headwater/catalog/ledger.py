@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from headwater.catalog.base import Store, utc_now
 from headwater.catalog.tables import flow_run, source_file
-from headwater.database.engine import upsert
+from headwater.database.engine import among, upsert
 from headwater.errors import ConflictError
 from headwater.model.manifest import Expected
 from headwater.model.runs import FileState, SourceFile
@@ -70,13 +70,12 @@ class Ledger(Store):
     def known(self, flow: str, paths: Sequence[str]) -> dict[str, dict[str, list[tuple[str, FileState]]]]:
         """Ids and states of the versions that were taken, by path and signature; other paths are left out."""
         found: dict[str, dict[str, list[tuple[str, FileState]]]] = {}
+        columns = (source_file.c.id, source_file.c.path, source_file.c.signature, source_file.c.state)
         with self._read() as connection:
-            for page in _pages(paths):
-                query = sa.select(source_file.c.id, source_file.c.path, source_file.c.signature, source_file.c.state)
-                here = (source_file.c.flow == flow) & source_file.c.path.in_(page) & source_file.c.state.in_(_TAKEN)
-                for row in connection.execute(query.where(here)):
-                    versions = found.setdefault(row.path, {})
-                    versions.setdefault(row.signature, []).append((row.id, FileState(row.state)))
+            asked = among(connection, source_file.c.path, paths)
+            here = (source_file.c.flow == flow) & asked & source_file.c.state.in_(_TAKEN)
+            for file_id, path, signature, state in connection.execute(sa.select(*columns).where(here)):
+                found.setdefault(path, {}).setdefault(signature, []).append((file_id, FileState(state)))
         return found
 
     def claim(

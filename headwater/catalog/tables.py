@@ -115,7 +115,7 @@ source_file = sa.Table(
     sa.Column("supersedes", Json, nullable=False),
     sa.Column("expected", Json),
     sa.Column("changed_at", UtcDateTime, nullable=False),
-    sa.Index("ix_source_file_known", "flow", "path", "signature"),
+    sa.Index("ix_source_file_known", "flow", "path", "signature", "state", "id"),
     sa.Index(
         "uq_source_file_claimed",
         "flow",

@@ -1,4 +1,4 @@
-"""What a manifest expects of a file, and since when we wait for a file that is not complete."""
+"""What a manifest expects of a file, since when we wait for one, and an index that alone tells what is known."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,8 @@ depends_on = None
 def upgrade() -> None:
     """Apply. Observations are begun anew: they only shorten the wait for files that are being written."""
     op.add_column("source_file", sa.Column("expected", Json, nullable=True))
+    op.drop_index("ix_source_file_known", table_name="source_file")
+    op.create_index("ix_source_file_known", "source_file", ["flow", "path", "signature", "state", "id"])
     op.drop_table("observation")
     op.create_table(
         "observation",
