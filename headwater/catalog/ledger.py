@@ -121,6 +121,20 @@ class Ledger(Store):
             query = query.where(source_file.c.group_number == group)
         return [_source_file(row) for row in self._all(query.order_by(source_file.c.path, source_file.c.id))]
 
+    def taken_since(self, flow: str, moment: datetime) -> int:
+        """How many file versions the dataflow's runs have taken that began after a moment (aware)."""
+        query = (
+            sa.select(sa.func.count())
+            .select_from(source_file.join(flow_run, flow_run.c.id == source_file.c.flow_run_id))
+            .where(
+                flow_run.c.flow == flow,
+                flow_run.c.started_at > moment,
+                source_file.c.state.not_in((FileState.RELEASED.value, FileState.CHECKED.value)),
+            )
+        )
+        with self._read() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def superseded_by(self, flow_run_id: str) -> list[str]:
         """Ids of the earlier file versions whose rows the run's files replace."""
         query = sa.select(source_file.c.supersedes).where(

@@ -77,7 +77,7 @@ def discover_files(workspace: Workspace, run_id: str) -> Discovery:
 
 def _find_files(workspace: Workspace, context: RunContext) -> Listing:
     """The new files. One that is too young is left for the next run; where there may be none, this run waits for it."""
-    last_of_its_kind = context.flow.schedule.frequency == "once" or context.request.trigger == "manual"
+    last_of_its_kind = context.flow.schedule.frequency == "once" or context.request.trigger in ("manual", "asset")
     patience = min(context.source.ready.settle_seconds * 2, LONGEST_WAIT_SECONDS) if last_of_its_kind else 0.0
     deadline = time.monotonic() + patience
     while True:
