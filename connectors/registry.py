@@ -16,6 +16,7 @@ ENTRY_POINT_GROUP = "headwater.connectors"
 
 _SHIPPED = {
     "local": "connectors.local:LocalConfig",
+    "s3": "connectors.s3:S3Config",
     "sftp": "connectors.sftp:SftpConfig",
 }
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.odd_s3 import OddS3, odd_s3
 from tests.servers.openssh import openssh_server
+from tests.servers.seaweedfs import S3Store, seaweedfs
 from tests.servers.sftp import SftpServer
 
 pytest.register_assert_rewrite("connectors.testing")
@@ -31,3 +33,15 @@ def openssh_folder(openssh: SftpServer) -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
+
+
+@pytest.fixture(scope="session")
+def s3_store() -> Iterator[S3Store]:
+    with seaweedfs() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def tls_s3() -> Iterator[OddS3]:
+    with odd_s3(tls=True) as store:
+        yield store
