@@ -15,6 +15,7 @@ from connectors.errors import ConfigurationError
 ENTRY_POINT_GROUP = "headwater.connectors"
 
 _SHIPPED = {
+    "gcs": "connectors.gcs:GcsConfig",
     "local": "connectors.local:LocalConfig",
     "s3": "connectors.s3:S3Config",
     "sftp": "connectors.sftp:SftpConfig",

@@ -1,1 +1,5 @@
-"""What connectors to object stores share: keys as paths, reading ahead in ranges, checksums, trust in certificates."""
+"""The connector for object stores, and what it is made of.
+
+`connector` puts the parts together: `store` (what it needs of a store), `keys` (keys as paths), `window` (reading
+ahead in ranges), `checksums`, `trust` (certificates). Each kind of store is a package of its own, as `connectors.s3`.
+"""

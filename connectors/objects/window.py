@@ -5,7 +5,6 @@ fetches it; the reader takes the parts in order, and a part is asked for when an
 connection breaks is continued where it stopped.
 """
 
-import random
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +14,7 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 
 from connectors.errors import ConnectorError, TransferError
+from connectors.objects.attempts import waits
 from connectors.streams import Blocks
 
 BLOCK_BYTES = 256 * 1024
@@ -23,9 +23,6 @@ BLOCK_BYTES = 256 * 1024
 OpenRange = Callable[[int, int], AbstractContextManager[Iterable[bytes]]]
 """Asks for the bytes from a first one up to, and without, a last one. Entering it raises `ConnectorError` if the store
 refuses, after its own retries; so does iterating, when the connection breaks. It is called by several threads."""
-
-_FIRST_WAIT_SECONDS = 0.1
-_LONGEST_WAIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +116,7 @@ class _Part(threading.Thread):
     def run(self) -> None:
         """Fetch the part; what goes wrong is handed to the reader."""
         try:
-            for wait_seconds in _waits(self._window.attempts):
+            for wait_seconds in waits(self._window.attempts):
                 error = self._receive()
                 if error is None or self._stopped.is_set():
                     return
@@ -170,11 +167,3 @@ class _Part(threading.Thread):
             self._source,
             self._path,
         )
-
-
-def _waits(attempts: int) -> Iterator[float | None]:
-    """Growing, jittered waits after all attempts but the last; then None."""
-    jitter = random.SystemRandom()
-    for number in range(attempts - 1):
-        yield min(_FIRST_WAIT_SECONDS * 2**number, _LONGEST_WAIT_SECONDS) * jitter.uniform(0.5, 1)
-    yield None

@@ -1,7 +1,8 @@
 """Connector kind `s3`: objects of Amazon S3, and of stores that speak its protocol.
 
-`config` is what people fill in, `client` builds boto3's client, `connector` reads, `refusals` explains what failed.
-What it shares with other object stores is in `connectors.objects`. Importing this package does not import boto3.
+`config` is what people fill in, `client` builds boto3's client, `store` asks it, `answers` reads what comes back,
+`refusals` explains what failed. The connector itself is that of all object stores, in `connectors.objects`. Importing
+this package does not import boto3.
 """
 
 from connectors.s3.config import S3Config

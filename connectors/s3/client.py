@@ -36,7 +36,7 @@ def create_client(config: S3Config, resources: ExitStack) -> "S3Client":
         ConfigurationError: The CA certificate can't be used.
         NoCredentialsError: There are no credentials to assume the role with.
     """
-    verify = certificate_file(config.ca_certificate, resources) if config.ca_certificate else True
+    verify = certificate_file(config.ca_certificate, resources) if config.ca_certificate else None
     session = _session(config, verify)
     client: S3Client = boto3.session.Session(botocore_session=session).client(
         "s3",
@@ -75,7 +75,7 @@ def _new_session() -> botocore.session.Session:
     return session
 
 
-def _session(config: S3Config, verify: str | bool) -> botocore.session.Session:
+def _session(config: S3Config, verify: str | None) -> botocore.session.Session:
     session = _new_session()
     if config.access_key is not None and config.secret_key is not None:
         token = config.session_token.get_secret_value() if config.session_token else None

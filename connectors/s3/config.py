@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connectors.base import Connector, ConnectorConfig
+from connectors.base import Connector
+from connectors.objects.config import ObjectStoreConfig
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 
 
-class S3Config(ConnectorConfig):
+class S3Config(ObjectStoreConfig):
     """Configuration of connector kind `s3`.
 
     Without keys, boto3's chain of places is searched: the variables `AWS_…`, a profile, the role of the container or of
@@ -21,15 +22,6 @@ class S3Config(ConnectorConfig):
 
     kind: ClassVar[str] = "s3"
 
-    bucket_name: str = Field(
-        title="Bucket", description="Name of the bucket, without `s3://`.", examples=["example-exchange"]
-    )
-    folder_path: str | None = Field(
-        default=None,
-        title="Folder",
-        description="The folder that the account gives access to: all paths are relative to it. Without it, the whole "
-        "bucket.",
-    )
     access_key: str | None = Field(
         default=None, title="Access key ID", description="Id of the access key; with `secret_key`."
     )
@@ -70,12 +62,6 @@ class S3Config(ConnectorConfig):
         description="Whether the bucket stands in the path or in the host name; `auto` is the path with `service_url`, "
         "the host name otherwise.",
     )
-    ca_certificate: str | None = Field(
-        default=None,
-        title="CA certificate",
-        description="Certificates of the authorities that are trusted instead of the public ones: PEM text, or the "
-        "path of a file.",
-    )
     requester_pays: bool = Field(
         default=False, title="Requester pays", description="Agree to be charged for requests and transfer."
     )
@@ -85,33 +71,6 @@ class S3Config(ConnectorConfig):
         description="Tell versions of a file by the bucket's version ids, so that a file is read as it was listed even "
         "when it was replaced since. The bucket needs versioning, the account `s3:ListBucketVersions` and "
         "`s3:GetObjectVersion`. Otherwise versions are told by ETag, and a replaced file is refused.",
-    )
-    verify_checksums: bool = Field(
-        default=True,
-        title="Verify checksums",
-        description="Compare what was read with the checksum that the store keeps, or with the ETag where that is an "
-        "MD5 checksum.",
-    )
-    timeout_seconds: float = Field(
-        default=30, gt=0, le=600, title="Timeout", description="How many seconds to wait for each answer."
-    )
-    max_attempts: int = Field(
-        default=4,
-        ge=1,
-        le=20,
-        title="Most attempts",
-        description="How often a request is made before it counts as failed.",
-    )
-    parallel_parts: int = Field(
-        default=4, ge=1, le=32, title="Parallel parts", description="How many parts of a file are fetched at once."
-    )
-    part_bytes: int = Field(
-        default=8 * 1024 * 1024,
-        ge=64 * 1024,
-        le=256 * 1024 * 1024,
-        title="Size of a part",
-        description="Size of the parts in bytes. Up to `parallel_parts` times as much is held in memory for each file "
-        "that is being read.",
     )
 
     @field_validator("bucket_name")
@@ -146,9 +105,10 @@ class S3Config(ConnectorConfig):
         Raises:
             AccessDeniedError: `folder_path` has a `..` part.
         """
-        from connectors.s3.connector import S3Connector  # imports boto3
+        from connectors.objects.connector import ObjectConnector
+        from connectors.s3.store import S3Store  # imports boto3
 
-        return S3Connector(self)
+        return ObjectConnector(S3Store(self), self)
 
 
 def _is_ip_address(text: str) -> bool:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.gcs import GcsEmulator, fake_gcs_server, gcp_emulator
+from tests.servers.odd_gcs import OddGcs, odd_gcs
 from tests.servers.odd_s3 import OddS3, odd_s3
 from tests.servers.openssh import openssh_server
 from tests.servers.seaweedfs import S3Store, seaweedfs
@@ -44,4 +46,18 @@ def s3_store() -> Iterator[S3Store]:
 @pytest.fixture(scope="session")
 def tls_s3() -> Iterator[OddS3]:
     with odd_s3(tls=True) as store:
+        yield store
+
+
+@pytest.fixture(
+    scope="session", params=[fake_gcs_server, gcp_emulator], ids=["fake-gcs-server", "gcp-storage-emulator"]
+)
+def gcs(request: pytest.FixtureRequest) -> Iterator[GcsEmulator]:
+    with request.param() as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def tls_gcs() -> Iterator[OddGcs]:
+    with odd_gcs(tls=True) as store:
         yield store

@@ -5,9 +5,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from connectors.testing import BYTES_NAME, FileSystemContract, FolderSource, ServerContract, SourceUnderTest
 from tests.servers.asyncssh_sftp import PASSWORD, AsyncsshServer, asyncssh_server
+from tests.servers.gcs import GcsEmulator
+from tests.servers.odd_gcs import OddGcs
 from tests.servers.odd_s3 import OddS3
 from tests.servers.privileges import closed_folder
 from tests.servers.processes import free_port
@@ -136,3 +139,46 @@ class TestS3(ServerContract):
     @pytest.fixture
     def source(self, s3_store: S3Store, tls_s3: OddS3) -> S3Source:
         return S3Source(s3_store, tls_s3)
+
+
+class GcsSource(SourceUnderTest):
+    """A bucket of an emulator, with the login of a store that has one."""
+
+    kind = "gcs"
+    unsupported_names = frozenset({BYTES_NAME})
+
+    def __init__(self, emulator: GcsEmulator, tls_store: OddGcs) -> None:
+        self._emulator = emulator
+        self._tls_store = tls_store
+        self._bucket_name = emulator.new_bucket()
+        self._bucket = emulator.client.bucket(self._bucket_name)
+
+    def config(self, **changes: object) -> Mapping[str, object]:
+        return self._emulator.config(self._bucket_name, **changes)
+
+    def put_file(self, path: str, content: bytes) -> None:
+        self._bucket.blob(path).upload_from_string(content, content_type="text/csv")
+
+    def remove_file(self, path: str) -> None:
+        self._bucket.blob(path).delete()
+
+    def make_folder(self, path: str) -> None:
+        self.put_file(f"{path}/", b"")
+
+    def wrong_secret(self) -> Mapping[str, object]:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        return self._tls_store.config(service_account_key=self._tls_store.key_file(key))
+
+    def unreachable(self) -> Mapping[str, object]:
+        return self.config(endpoint=f"http://127.0.0.1:{free_port()}", max_attempts=1)
+
+    def untrusted(self) -> Mapping[str, object]:
+        return self.config(endpoint=self._tls_store.url, max_attempts=1)
+
+
+class TestGcs(ServerContract):
+    memory_bound_bytes = 48 * 1024 * 1024  # four parts of 8 MiB are on their way
+
+    @pytest.fixture
+    def source(self, gcs: GcsEmulator, tls_gcs: OddGcs) -> GcsSource:
+        return GcsSource(gcs, tls_gcs)

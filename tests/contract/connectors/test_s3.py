@@ -411,8 +411,8 @@ class TestTransfer:
             read(connector, "a.bin", offset=100, length=100)
         assert str(caught.value) == (
             f"S3 bucket 'exchange' at 127.0.0.1:{store.port} was asked for bytes 100 to 199 of file 'a.bin', and sent "
-            f"bytes {100 + shift}-{199 + shift}/{len(self.CONTENT)}. Nothing of it was used. Check that `service_url` "
-            "is an S3 service's."
+            f"bytes {100 + shift}-{199 + shift}/{len(self.CONTENT)}. Nothing of it was used. Check that the account's "
+            "address is that of such a store."
         )
 
     def test_no_ranges_at_all(self, store: OddS3, connector: Connector) -> None:
