@@ -84,7 +84,7 @@ def _session(config: S3Config, verify: str | None) -> botocore.session.Session:
 
 
 def _with_role(
-    config: S3Config, role_arn: str, source: botocore.session.Session, verify: str | bool
+    config: S3Config, role_arn: str, source: botocore.session.Session, verify: str | None
 ) -> botocore.session.Session:
     """Return a session whose credentials are those of the role, fetched when they are first needed."""
     credentials = source.get_credentials()

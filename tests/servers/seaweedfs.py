@@ -113,6 +113,7 @@ def _command(weed: Path, home: Path, port: int) -> list[str | Path]:
         f"-s3.config={home}/keys.json",
         f"-s3.port={port}",
         *(f"-{name}={free_port()}" for name in _PORTS),
+        "-s3.autoCreateBucket=false",
         f"-s3.localSocket={home}/s3.sock",
         f"-filer.localSocket={home}/filer.sock",
         "-s3.port.iceberg=0",
