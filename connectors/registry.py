@@ -17,7 +17,9 @@ ENTRY_POINT_GROUP = "headwater.connectors"
 _SHIPPED = {
     "ftp": "connectors.ftp:FtpConfig",
     "ftps": "connectors.ftp:FtpsConfig",
+    "gcs": "connectors.gcs:GcsConfig",
     "local": "connectors.local:LocalConfig",
+    "s3": "connectors.s3:S3Config",
     "sftp": "connectors.sftp:SftpConfig",
 }
 

@@ -121,40 +121,6 @@ class ConnectorContract:
         assert "no folder" in str(caught.value)
         assert not caught.value.retryable
 
-    def test_denied_folder(self, source: SourceUnderTest, connector: Connector) -> None:
-        source.put_file(_join(source, "private/a.csv"), b"1")
-        denied = source.deny(_join(source, "private"))
-        if denied is None:
-            pytest.skip("the source denies nothing")
-        with denied, pytest.raises(AccessDeniedError) as caught:
-            list(connector.list_files(_join(source, "private")))
-        assert caught.value.path == _join(source, "private")
-        assert not caught.value.retryable
-
-    def test_denied_sub_folder_is_never_skipped(self, source: SourceUnderTest, connector: Connector) -> None:
-        source.put_file(_join(source, "a.csv"), b"1")
-        source.put_file(_join(source, "private/b.csv"), b"1")
-        denied = source.deny(_join(source, "private"))
-        if denied is None:
-            pytest.skip("the source denies nothing")
-        with denied:
-            files = iter(connector.list_files(source.folder, recursive=True))
-            assert next(files).path == _join(source, "a.csv"), "a listing has to be lazy"
-            with pytest.raises(AccessDeniedError, match="private"):
-                list(files)
-
-    def test_links(self, source: SourceUnderTest, connector: Connector) -> None:
-        source.put_file(_join(source, "real/a.csv"), b"123")
-        if source.make_link(_join(source, "link.csv"), _join(source, "real/a.csv")) is None:
-            pytest.skip("the source has no links")
-        source.make_link(_join(source, "dangling.csv"), _join(source, "nowhere.csv"))
-        source.make_link(_join(source, "real/loop"), _join(source, "real"))
-        files = {file.path: file.size_bytes for file in connector.list_files(source.folder, recursive=True)}
-        assert set(files) == {_join(source, "real/a.csv"), _join(source, "link.csv")}
-        assert files[_join(source, "link.csv")] in (3, None)
-        assert _read(connector, _join(source, "link.csv")) == b"123"
-        assert RemoteFolder(path=_join(source, "real/loop")) in list(connector.browse(_join(source, "real")))
-
     # Names
 
     def test_odd_names(self, source: SourceUnderTest, connector: Connector) -> None:
@@ -273,6 +239,55 @@ class ConnectorContract:
         with pytest.raises(FileGoneError):
             _read(connector, _join(source, "deep"))
 
+    # Errors
+
+    def test_errors_cross_processes(self, connector: Connector, source: SourceUnderTest) -> None:
+        with pytest.raises(FileGoneError) as caught:
+            connector.stat_file(_join(source, "nowhere"))
+        again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 (what was pickled here)
+        assert (type(again), str(again), vars(again)) == (FileGoneError, str(caught.value), vars(caught.value))
+
+
+class FileSystemContract(ConnectorContract):
+    """What a connector to a file system promises besides: folders are denied, links lead on, files change in place.
+
+    Object stores, whose files are only ever replaced, and whose folders are nothing but names, do not enrol.
+    """
+
+    def test_denied_folder(self, source: SourceUnderTest, connector: Connector) -> None:
+        source.put_file(_join(source, "private/a.csv"), b"1")
+        denied = source.deny(_join(source, "private"))
+        if denied is None:
+            pytest.skip("the source denies nothing")
+        with denied, pytest.raises(AccessDeniedError) as caught:
+            list(connector.list_files(_join(source, "private")))
+        assert caught.value.path == _join(source, "private")
+        assert not caught.value.retryable
+
+    def test_denied_sub_folder_is_never_skipped(self, source: SourceUnderTest, connector: Connector) -> None:
+        source.put_file(_join(source, "a.csv"), b"1")
+        source.put_file(_join(source, "private/b.csv"), b"1")
+        denied = source.deny(_join(source, "private"))
+        if denied is None:
+            pytest.skip("the source denies nothing")
+        with denied:
+            files = iter(connector.list_files(source.folder, recursive=True))
+            assert next(files).path == _join(source, "a.csv"), "a listing has to be lazy"
+            with pytest.raises(AccessDeniedError, match="private"):
+                list(files)
+
+    def test_links(self, source: SourceUnderTest, connector: Connector) -> None:
+        source.put_file(_join(source, "real/a.csv"), b"123")
+        if source.make_link(_join(source, "link.csv"), _join(source, "real/a.csv")) is None:
+            pytest.skip("the source has no links")
+        source.make_link(_join(source, "dangling.csv"), _join(source, "nowhere.csv"))
+        source.make_link(_join(source, "real/loop"), _join(source, "real"))
+        files = {file.path: file.size_bytes for file in connector.list_files(source.folder, recursive=True)}
+        assert set(files) == {_join(source, "real/a.csv"), _join(source, "link.csv")}
+        assert files[_join(source, "link.csv")] in (3, None)
+        assert _read(connector, _join(source, "link.csv")) == b"123"
+        assert RemoteFolder(path=_join(source, "real/loop")) in list(connector.browse(_join(source, "real")))
+
     def test_read_cut_short(self, source: SourceUnderTest, connector: Connector) -> None:
         path = _join(source, "a.csv")
         source.put_file(path, bytes(16 * _MIB))
@@ -296,17 +311,9 @@ class ConnectorContract:
                 pytest.skip("files are only ever replaced")
             assert len(first + stream.read()) == 8 * _MIB
 
-    # Errors
-
-    def test_errors_cross_processes(self, connector: Connector, source: SourceUnderTest) -> None:
-        with pytest.raises(FileGoneError) as caught:
-            connector.stat_file(_join(source, "nowhere"))
-        again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 (what was pickled here)
-        assert (type(again), str(again), vars(again)) == (FileGoneError, str(caught.value), vars(caught.value))
-
 
 class ServerContract(ConnectorContract):
-    """What every connector to a server promises besides: it can be out of reach, refuse a login, or be another one."""
+    """What every connector to a server promises besides: it can be out of reach, or refuse a login."""
 
     def test_building_does_no_io(self, source: SourceUnderTest) -> None:
         config = source.unreachable()
@@ -329,6 +336,10 @@ class ServerContract(ConnectorContract):
         error = _check_error(source, config)
         assert isinstance(error, UnreachableError)
         assert error.retryable
+
+
+class TrustedServerContract(ServerContract):
+    """What every connector to a server promises that has a key or certificate to show."""
 
     def test_untrusted_host(self, source: SourceUnderTest) -> None:
         config = source.untrusted()

@@ -38,7 +38,7 @@ class SourceUnderTest(ABC):
     """The other side of a connector: a real source, and the hands that put files there.
 
     Paths are those that the connector uses, below `folder`. What a kind of source can't have returns None; a source
-    that is a server has all of it (`ServerContract`).
+    that is a server has all of it (`TrustedServerContract`).
 
     Attributes:
         kind: The connector's kind.

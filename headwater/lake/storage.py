@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pyarrow import fs
 from pyiceberg.io import FileIO
@@ -48,13 +48,14 @@ class Location:
         """The file system, and the path of this place in it."""
         if self.scheme == "file":
             return fs.LocalFileSystem(), self.uri.removeprefix("file://")
-        options = dict(self.options)
-        if endpoint := options.pop("endpoint_override", None):
-            scheme, _, address = endpoint.partition("://")
-            options |= {"scheme": scheme, "endpoint_override": address}
-        query = "&".join(f"{key}={quote(value, safe='')}" for key, value in options.items())
-        file_system, path = fs.FileSystem.from_uri(f"{self.uri}?{query}" if query else self.uri)
-        return file_system, path
+        bucket_and_path = self.uri.partition("://")[2]
+        if self.scheme != "s3":
+            file_system, path = fs.FileSystem.from_uri(self.uri)
+            return file_system, path
+        endpoint = self.options.get("endpoint_override")
+        protocol, _, address = endpoint.partition("://") if endpoint else ("https", "", None)
+        region = self.options.get("region") or fs.resolve_s3_region(bucket_and_path.partition("/")[0])
+        return fs.S3FileSystem(endpoint_override=address, scheme=protocol, region=region), bucket_and_path
 
 
 def parse_location(uri: str) -> Location:

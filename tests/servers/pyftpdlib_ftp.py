@@ -1,5 +1,6 @@
 """FTP and FTPS servers of pyftpdlib, which misbehave on demand."""
 
+import logging
 import os
 import tempfile
 import threading
@@ -23,6 +24,10 @@ with warnings.catch_warnings():
 USERNAME = "feeds"
 PASSWORD = "correct horse battery staple"
 _POLL_SECONDS = 0.01
+
+# Its log names hostile files as they are, which no test's report can carry, and goes on when a test's output is closed.
+logging.getLogger("pyftpdlib").addHandler(logging.NullHandler())
+logging.getLogger("pyftpdlib").propagate = False
 _STOP_SECONDS = 20
 
 

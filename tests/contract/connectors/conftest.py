@@ -7,9 +7,13 @@ import pytest
 
 from connectors import Connector, create_connector
 from tests.servers.ftp import FtpServer
+from tests.servers.gcs import GcsEmulator, fake_gcs_server, gcp_emulator
+from tests.servers.odd_gcs import OddGcs, odd_gcs
+from tests.servers.odd_s3 import OddS3, odd_s3
 from tests.servers.openssh import openssh_server
 from tests.servers.pyftpdlib_ftp import PyftpdlibServer, pyftpdlib_server
 from tests.servers.scripted_ftp import Script, ScriptedServer, scripted_ftp
+from tests.servers.seaweedfs import S3Store, seaweedfs
 from tests.servers.sftp import SftpServer
 
 pytest.register_assert_rewrite("connectors.testing")
@@ -69,3 +73,29 @@ def connect_ftp() -> Iterator[Callable[..., Connector]]:
             return stack.enter_context(closing(create_connector(kind, server.config(**changes))))
 
         yield build
+
+
+@pytest.fixture(scope="session")
+def s3_store() -> Iterator[S3Store]:
+    with seaweedfs() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def tls_s3() -> Iterator[OddS3]:
+    with odd_s3(tls=True) as store:
+        yield store
+
+
+@pytest.fixture(
+    scope="session", params=[fake_gcs_server, gcp_emulator], ids=["fake-gcs-server", "gcp-storage-emulator"]
+)
+def gcs(request: pytest.FixtureRequest) -> Iterator[GcsEmulator]:
+    with request.param() as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def tls_gcs() -> Iterator[OddGcs]:
+    with odd_gcs(tls=True) as store:
+        yield store

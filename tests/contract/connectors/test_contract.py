@@ -5,11 +5,16 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from connectors.testing import ConnectorContract, FolderSource, ServerContract
+from connectors.testing import BYTES_NAME, FileSystemContract, FolderSource, SourceUnderTest, TrustedServerContract
 from tests.servers.asyncssh_sftp import PASSWORD, AsyncsshServer, asyncssh_server
+from tests.servers.gcs import GcsEmulator
+from tests.servers.odd_gcs import OddGcs
+from tests.servers.odd_s3 import OddS3
 from tests.servers.privileges import closed_folder
 from tests.servers.processes import free_port
+from tests.servers.seaweedfs import S3Store
 from tests.servers.sftp import SftpServer, key_text, new_key
 
 
@@ -27,7 +32,7 @@ class LocalSource(FolderSource):
         return closed_folder(self.local_path(path), as_nobody=True)
 
 
-class TestLocal(ConnectorContract):
+class TestLocal(FileSystemContract):
     @pytest.fixture
     def source(self, open_folder: Path) -> LocalSource:
         return LocalSource(open_folder)
@@ -60,7 +65,7 @@ class SftpSource(FolderSource):
 
 
 @pytest.mark.openssh
-class TestOpenSsh(ServerContract):
+class TestOpenSsh(TrustedServerContract, FileSystemContract):
     @pytest.fixture
     def source(self, openssh: SftpServer, openssh_folder: Path) -> SftpSource:
         return SftpSource(openssh, openssh_folder, str(openssh_folder))
@@ -83,7 +88,7 @@ class AsyncsshSource(SftpSource):
         return self.config(password="not the password")
 
 
-class TestAsyncssh(ServerContract):
+class TestAsyncssh(TrustedServerContract, FileSystemContract):
     @pytest.fixture
     def server(self, tmp_path: Path) -> Iterator[AsyncsshServer]:
         with asyncssh_server(tmp_path) as server:
@@ -92,3 +97,88 @@ class TestAsyncssh(ServerContract):
     @pytest.fixture
     def source(self, server: AsyncsshServer) -> AsyncsshSource:
         return AsyncsshSource(server)
+
+
+class S3Source(SourceUnderTest):
+    """A bucket of a real store; `tls_store` shows a certificate."""
+
+    kind = "s3"
+    unsupported_names = frozenset({BYTES_NAME, "back\\slash.csv"})  # the store makes a slash of it
+
+    def __init__(self, store: S3Store, tls_store: OddS3) -> None:
+        self._store = store
+        self._tls_store = tls_store
+        self._bucket = store.new_bucket()
+        self._client = store.client
+
+    def config(self, **changes: object) -> Mapping[str, object]:
+        return self._store.config(self._bucket, **changes)
+
+    def put_file(self, path: str, content: bytes) -> None:
+        self._client.put_object(Bucket=self._bucket, Key=path, Body=content)
+
+    def remove_file(self, path: str) -> None:
+        self._client.delete_object(Bucket=self._bucket, Key=path)
+
+    def make_folder(self, path: str) -> None:
+        self.put_file(f"{path}/", b"")
+
+    def wrong_secret(self) -> Mapping[str, object]:
+        return self.config(secret_key="not the secret")
+
+    def unreachable(self) -> Mapping[str, object]:
+        return self.config(service_url=f"http://127.0.0.1:{free_port()}", max_attempts=1)
+
+    def untrusted(self) -> Mapping[str, object]:
+        return self.config(service_url=self._tls_store.url, max_attempts=1)
+
+
+class TestS3(TrustedServerContract):
+    memory_bound_bytes = 48 * 1024 * 1024  # four parts of 8 MiB are on their way
+
+    @pytest.fixture
+    def source(self, s3_store: S3Store, tls_s3: OddS3) -> S3Source:
+        return S3Source(s3_store, tls_s3)
+
+
+class GcsSource(SourceUnderTest):
+    """A bucket of an emulator, with the login of a store that has one."""
+
+    kind = "gcs"
+    unsupported_names = frozenset({BYTES_NAME})
+
+    def __init__(self, emulator: GcsEmulator, tls_store: OddGcs) -> None:
+        self._emulator = emulator
+        self._tls_store = tls_store
+        self._bucket_name = emulator.new_bucket()
+        self._bucket = emulator.client.bucket(self._bucket_name)
+
+    def config(self, **changes: object) -> Mapping[str, object]:
+        return self._emulator.config(self._bucket_name, **changes)
+
+    def put_file(self, path: str, content: bytes) -> None:
+        self._bucket.blob(path).upload_from_string(content, content_type="text/csv")
+
+    def remove_file(self, path: str) -> None:
+        self._bucket.blob(path).delete()
+
+    def make_folder(self, path: str) -> None:
+        self.put_file(f"{path}/", b"")
+
+    def wrong_secret(self) -> Mapping[str, object]:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        return self._tls_store.config(service_account_key=self._tls_store.key_file(key))
+
+    def unreachable(self) -> Mapping[str, object]:
+        return self.config(endpoint=f"http://127.0.0.1:{free_port()}", max_attempts=1)
+
+    def untrusted(self) -> Mapping[str, object]:
+        return self.config(endpoint=self._tls_store.url, max_attempts=1)
+
+
+class TestGcs(TrustedServerContract):
+    memory_bound_bytes = 48 * 1024 * 1024  # four parts of 8 MiB are on their way
+
+    @pytest.fixture
+    def source(self, gcs: GcsEmulator, tls_gcs: OddGcs) -> GcsSource:
+        return GcsSource(gcs, tls_gcs)

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from connectors.testing import BYTES_NAME, FolderSource, ServerContract, SourceUnderTest
+from connectors.testing import (
+    BYTES_NAME,
+    FileSystemContract,
+    FolderSource,
+    ServerContract,
+    TrustedServerContract,
+)
 from tests.servers.ftp import FtpServer, new_certificate
 from tests.servers.privileges import closed_folder
 from tests.servers.processes import free_port
@@ -61,21 +67,14 @@ class VsftpdSource(FtpSource):
         return closed_folder(self.local_path(path), as_nobody=False)
 
 
-class FtpContract(ServerContract):
-    """In clear text there is nothing to trust."""
-
-    def test_untrusted_host(self, source: SourceUnderTest) -> None:
-        pytest.skip("in clear text there is nothing to trust")
-
-
-class TestPyftpdlib(FtpContract):
+class TestPyftpdlib(ServerContract, FileSystemContract):
     @pytest.fixture
     def source(self, tmp_path: Path) -> Iterator[PyftpdlibSource]:
         with pyftpdlib_server(tmp_path) as server:
             yield PyftpdlibSource(server)
 
 
-class TestPyftpdlibWithoutFacts(FtpContract):
+class TestPyftpdlibWithoutFacts(ServerContract, FileSystemContract):
     """LIST, SIZE and MDTM, which is how most old servers are."""
 
     @pytest.fixture
@@ -84,7 +83,7 @@ class TestPyftpdlibWithoutFacts(FtpContract):
             yield PyftpdlibSource(server)
 
 
-class TestPyftpdlibWithListOnly(FtpContract):
+class TestPyftpdlibWithListOnly(ServerContract, FileSystemContract):
     """Nothing but what RFC 959 has, and no sizes but those of the listing."""
 
     @pytest.fixture
@@ -94,7 +93,7 @@ class TestPyftpdlibWithListOnly(FtpContract):
             yield PyftpdlibSource(server)
 
 
-class TestPyftpdlibActive(FtpContract):
+class TestPyftpdlibActive(ServerContract, FileSystemContract):
     @pytest.fixture
     def source(self, tmp_path: Path) -> Iterator[PyftpdlibSource]:
         class Active(PyftpdlibSource):
@@ -105,14 +104,14 @@ class TestPyftpdlibActive(FtpContract):
             yield Active(server)
 
 
-class TestPyftpdlibExplicitTls(ServerContract):
+class TestPyftpdlibExplicitTls(TrustedServerContract, FileSystemContract):
     @pytest.fixture
     def source(self, tmp_path: Path) -> Iterator[PyftpdlibSource]:
         with pyftpdlib_server(tmp_path, tls="explicit") as server:
             yield PyftpdlibSource(server)
 
 
-class TestPyftpdlibImplicitTls(ServerContract):
+class TestPyftpdlibImplicitTls(TrustedServerContract, FileSystemContract):
     @pytest.fixture
     def source(self, tmp_path: Path) -> Iterator[PyftpdlibSource]:
         with pyftpdlib_server(tmp_path, tls="implicit") as server:
@@ -139,7 +138,7 @@ def vsftpd_tls(request: pytest.FixtureRequest) -> Iterator[FtpServer]:
 
 
 @pytest.mark.vsftpd
-class TestVsftpd(FtpContract):
+class TestVsftpd(ServerContract, FileSystemContract):
     @pytest.fixture
     def source(self, vsftpd: FtpServer) -> Iterator[VsftpdSource]:
         with folder_of(vsftpd) as folder:
@@ -147,7 +146,7 @@ class TestVsftpd(FtpContract):
 
 
 @pytest.mark.vsftpd
-class TestVsftpdTls(ServerContract):
+class TestVsftpdTls(TrustedServerContract, FileSystemContract):
     """Data connections have to resume the session of the control connection."""
 
     @pytest.fixture
