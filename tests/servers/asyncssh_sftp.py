@@ -29,6 +29,7 @@ class Faults:
         no_attributes: Says nothing about any file: no type, no size, no time.
         no_sizes: Says everything but sizes.
         drop_after_bytes: Aborts the connection once it has sent so many bytes of files.
+        drop_at: Offsets in files; the first read that reaches the first of them aborts the connection, and so on.
         end_after_bytes: Says that a file ends here, while its size says otherwise.
         hang: Requests that are never answered: "list", "open", "read".
         denied: Folders, as in "/private", that it refuses to list.
@@ -40,6 +41,7 @@ class Faults:
     no_attributes: bool = False
     no_sizes: bool = False
     drop_after_bytes: int | None = None
+    drop_at: list[int] = field(default_factory=list)
     end_after_bytes: int | None = None
     hang: set[str] = field(default_factory=set)
     denied: set[str] = field(default_factory=set)
@@ -198,6 +200,7 @@ class _Files(SFTPServer):
         super().__init__(channel, chroot=os.fsencode(root))
         self._faults = faults
         self._counts = counts
+        self._aborted = False
 
     async def scandir(self, path: bytes) -> AsyncIterator[SFTPName]:
         await self._may_hang("list")
@@ -230,6 +233,13 @@ class _Files(SFTPServer):
         if faults.drop_after_bytes is not None and self._counts.bytes_sent >= faults.drop_after_bytes:
             self.connection.abort()
             return b""
+        if self._aborted or (faults.drop_at and offset >= faults.drop_at[0]):
+            del faults.drop_at[: 0 if self._aborted else 1]
+            self._aborted = True
+            self.connection.abort()
+            return b""
+        if faults.drop_at:
+            size = min(size, faults.drop_at[0] - offset)
         if faults.end_after_bytes is not None:
             size = max(0, min(size, faults.end_after_bytes - offset))
         if faults.most_read_bytes is not None:
