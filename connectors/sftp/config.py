@@ -68,8 +68,14 @@ class SftpConfig(ConnectorConfig):
         ge=1,
         le=64,
         title="Most connections",
-        description="How many connectors may be used at once for this account; each holds one connection. Stay below "
-        "the server's own limit.",
+        description="How many connections to the server may be open at once for this account, by all runs of this "
+        "machine together (Adobe Experience Platform's `maxConcurrentConnections`). Stay below the server's own limit.",
+    )
+    disable_chunking: bool = Field(
+        default=False,
+        title="Disable chunking",
+        description="Read each file over one connection only. Otherwise a large file of a server that is far away is "
+        "read over several at once, as far as `max_connections` has room; a few servers don't allow that.",
     )
 
     @property

@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_ENOUGH_BYTES = 1024 * 1024
+_ENOUGH_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How often, and for how long, a failing transfer is taken up again.
 
-    Only failures in a row count: a MiB more of the file than ever before starts the count anew. So the number of
+    Only failures in a row count: 256 KiB more of the file than ever before start the count anew. So the number of
     tries is bounded by the file's size, and a source that brings nothing new is given up soon.
 
     Attributes:

@@ -23,6 +23,7 @@ from connectors import (
 )
 from tests.servers.asyncssh_sftp import PASSWORD, AsyncsshServer, Faults, asyncssh_server
 from tests.servers.processes import free_port
+from tests.servers.proxy import Proxy, running_proxy
 from tests.servers.sftp import SftpServer, key_text, new_key, privatekeycontent, public_line
 from tests.servers.silent import silent_server
 from tests.servers.two_factor import two_factor_server
@@ -301,7 +302,7 @@ class TestTransfer:
         (server.root / "a.bin").write_bytes(bytes(32 * MIB))
         with connect(server).open_file("a.bin") as stream:
             stream.read(1)
-        assert server.counts.bytes_sent <= 3 * MIB
+        assert server.counts.bytes_sent <= 9 * MIB, "8 MiB are the most that may be on their way"
 
 
 def _use(connector: Connector) -> None:
@@ -400,6 +401,91 @@ class TestFolderPath:
         connector = connect(server, folder_path=None)
         assert [file.path for file in connector.list_files("/")] == ["/a.csv"]
         assert [file.path for file in connector.list_files("")] == ["a.csv"]
+
+
+class TestSeveralConnections:
+    """A server that is far away is read over several connections, behind the ordinary stream."""
+
+    @pytest.fixture
+    def far(self, server: AsyncsshServer) -> Iterator[Proxy]:
+        with running_proxy(server.port, delay_seconds=0.02) as proxy:
+            yield proxy
+
+    @pytest.fixture
+    def content(self, server: AsyncsshServer) -> bytes:
+        content = os.urandom(25 * MIB)
+        (server.root / "a.bin").write_bytes(content)
+        return content
+
+    def test_a_large_file_is_read_in_order(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect
+    ) -> None:
+        with connect(server, port=far.port, max_connections=3).open_file("a.bin", offset=5) as stream:
+            assert stream.read() == content[5:]
+            assert far.most_seen == 3
+
+    def test_they_are_kept_for_the_next_file_and_closed_at_the_end(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect
+    ) -> None:
+        connector = connect(server, port=far.port, max_connections=2)
+        for _ in range(2):
+            with connector.open_file("a.bin") as stream:
+                assert stream.read() == content
+        assert server.counts.connections == 2
+        connector.close()
+        far.wait_until_idle()
+
+    @pytest.mark.parametrize("changes", [{"max_connections": 1}, {"disable_chunking": True}], ids=["one", "disabled"])
+    def test_not_where_the_account_says_so(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect, changes: dict[str, object]
+    ) -> None:
+        with connect(server, port=far.port, **changes).open_file("a.bin") as stream:
+            assert stream.read() == content
+        assert far.most_seen == 1
+
+    def test_a_server_that_allows_one_connection_is_read_over_that(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect
+    ) -> None:
+        far.most_connections = 1
+        connector = connect(server, port=far.port)
+        for _ in range(2):
+            with connector.open_file("a.bin") as stream:
+                assert stream.read() == content
+        assert 1 <= far.refused <= 3, "a server that refuses is not asked again"
+
+    def test_a_file_that_is_short_is_read_over_one(self, server: AsyncsshServer, far: Proxy, connect: Connect) -> None:
+        (server.root / "b.bin").write_bytes(bytes(MIB))
+        with connect(server, port=far.port).open_file("b.bin") as stream:
+            assert len(stream.read()) == MIB
+        assert far.most_seen == 1
+
+    def test_losing_one_is_an_error_and_no_gap(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect
+    ) -> None:
+        connector = connect(server, port=far.port, max_connections=3)
+        far.cut_after = [10 * MIB]
+        with connector.open_file("a.bin") as stream, pytest.raises(TransferError, match="dropped the connection"):
+            stream.read()
+        with connector.open_file("a.bin") as stream:
+            assert stream.read() == content, "the next call connects anew"
+
+    def test_the_head_of_a_file_is_read_over_one(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect
+    ) -> None:
+        with connect(server, port=far.port).open_file("a.bin") as stream:
+            assert stream.read(3) == content[:3]
+        assert far.most_seen == 1
+
+    def test_abandoned_while_others_join(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect
+    ) -> None:
+        connector = connect(server, port=far.port)
+        for _ in range(2):
+            with connector.open_file("a.bin") as stream:
+                assert stream.read(2 * MIB) == content[: 2 * MIB]
+        assert server.counts.connections == 3
+        connector.close()
+        far.wait_until_idle()
 
 
 @pytest.mark.openssh
