@@ -145,6 +145,11 @@ class ConnectorConfig(BaseModel, ABC):
 
     kind: ClassVar[str]
 
+    @property
+    def connection_limit(self) -> int | None:
+        """How many connections the account may have at once: its `max_connections`, or None without such a field."""
+        return getattr(self, "max_connections", None)
+
     @abstractmethod
     def create_connector(self) -> Connector:
         """Build the connector; no I/O.
