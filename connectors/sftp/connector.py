@@ -16,7 +16,7 @@ from connectors.sftp.config import SftpConfig
 from connectors.sftp.connection import Connection, open_connection
 from connectors.sftp.extras import ExtraConnections
 from connectors.sftp.failures import translated
-from connectors.sftp.keys import load_private_key
+from connectors.sftp.keys import add_certificate, load_private_key
 from connectors.sftp.reading import OpenFile, read_blocks
 from connectors.sftp.refusals import server_name
 from connectors.sftp.session import SftpSession
@@ -42,7 +42,7 @@ class SftpConnector:
         config: The server, and how to log in there.
 
     Raises:
-        ConfigurationError: The private key can't be used.
+        ConfigurationError: The private key or its certificate can't be used.
     """
 
     def __init__(self, config: SftpConfig) -> None:
@@ -232,7 +232,10 @@ def _private_key(config: SftpConfig) -> paramiko.PKey | None:
     if config.private_key is None:
         return None
     passphrase = config.passphrase.get_secret_value() if config.passphrase else None
-    return load_private_key(config.private_key.get_secret_value(), passphrase)
+    key = load_private_key(config.private_key.get_secret_value(), passphrase)
+    if config.certificate is not None:
+        add_certificate(key, config.certificate)
+    return key
 
 
 def _remote_file(path: str, attributes: wire.Attributes) -> RemoteFile:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,7 +102,8 @@ def asyncssh_server(
         faults: What the server does wrong; nothing by default.
         host_keys: The server's keys; a fresh Ed25519 key by default.
         port: 0 lets the operating system pick one.
-        login: "any" takes the key or the password, "password" and "key" take only that.
+        login: "any" takes the key or the password, "password" and "key" take only that; "dialogue" asks for the
+            password, "two questions" for more.
         options: More for `asyncssh.listen`, such as `encryption_algs`.
     """
     faults, counts = faults or Faults(), Counts()
@@ -176,17 +177,27 @@ class _Login(asyncssh.SSHServer):
         return True
 
     def public_key_auth_supported(self) -> bool:
-        return self._login != "password"
+        return self._login in ("any", "key")
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         self._counts.logins_tried.append("key")
         return username == USERNAME and bool(key == self._key.convert_to_public())
 
     def password_auth_supported(self) -> bool:
-        return self._login != "key"
+        return self._login in ("any", "password")
 
     def kbdint_auth_supported(self) -> bool:
-        return False
+        return self._login in ("dialogue", "two questions")
+
+    def get_kbdint_challenge(
+        self, username: str, lang: str, submethods: str
+    ) -> tuple[str, str, str, list[tuple[str, bool]]]:
+        more = [("One-time code: ", False)] if self._login == "two questions" else []
+        return "", "", "", [("Password: ", False), *more]
+
+    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+        self._counts.logins_tried.append("dialogue")
+        return (username, *responses) == (USERNAME, PASSWORD)
 
     def validate_password(self, username: str, password: str) -> bool:
         self._counts.logins_tried.append("password")
