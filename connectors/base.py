@@ -144,6 +144,8 @@ class ConnectorConfig(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: ClassVar[str]
+    pin_field: ClassVar[str | None] = None
+    """Name of the field that says which key or certificate is trusted, by the fingerprint that an error shows last."""
 
     @property
     def connection_limit(self) -> int | None:

@@ -17,6 +17,7 @@ class SftpConfig(ConnectorConfig):
     """
 
     kind: ClassVar[str] = "sftp"
+    pin_field: ClassVar[str | None] = "host_key"
 
     host: str = Field(
         title="Host",
