@@ -147,6 +147,13 @@ class ConnectorConfig(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: ClassVar[str]
+    pin_field: ClassVar[str | None] = None
+    """Name of the field that says which key or certificate is trusted, by the fingerprint that an error shows last."""
+
+    @property
+    def connection_limit(self) -> int | None:
+        """How many connections the account may have at once: its `max_connections`, or None without such a field."""
+        return getattr(self, "max_connections", None)
 
     @abstractmethod
     def create_connector(self) -> Connector:

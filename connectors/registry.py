@@ -57,9 +57,14 @@ def create_connector(kind: str, config: Mapping[str, object]) -> Connector:
     Raises:
         ConfigurationError: No such kind, or a field is missing, unknown or wrong; names each, and no secret.
     """
+    return load_config(kind, config).create_connector()
+
+
+def load_config(kind: str, config: Mapping[str, object]) -> ConnectorConfig:
+    """Return a kind's configuration from plain values; raises as `create_connector` does."""
     model = config_model(kind)
     try:
-        return model.model_validate(dict(config)).create_connector()
+        return model.model_validate(dict(config))
     except ValidationError as error:
         raise ConfigurationError(_explain(kind, model, error)) from error
 

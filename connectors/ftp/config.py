@@ -150,6 +150,7 @@ class FtpsConfig(FtpConfig):
     """
 
     kind: ClassVar[str] = "ftps"
+    pin_field: ClassVar[str | None] = "certificate_fingerprint"
 
     tls_mode: Literal["explicit", "implicit"] = Field(
         default="explicit",

@@ -17,6 +17,7 @@ class SftpConfig(ConnectorConfig):
     """
 
     kind: ClassVar[str] = "sftp"
+    pin_field: ClassVar[str | None] = "host_key"
 
     host: str = Field(
         title="Host",
@@ -38,6 +39,18 @@ class SftpConfig(ConnectorConfig):
     )
     passphrase: SecretStr | None = Field(
         default=None, title="Passphrase", description="Passphrase of `private_key`, if the key is encrypted."
+    )
+    certificate: str | None = Field(
+        default=None,
+        title="Certificate",
+        description="OpenSSH certificate of `private_key`, for servers that trust an authority instead of keys: the "
+        "text of the file that ends in `-cert.pub`.",
+    )
+    agent_socket: str | None = Field(
+        default=None,
+        title="SSH agent",
+        description="Path of an SSH agent's socket, as `SSH_AUTH_SOCK` holds it. Up to five of the agent's keys are "
+        "tried; they never leave it.",
     )
     host_key: str | tuple[str, ...] = Field(
         default=(),
@@ -68,8 +81,14 @@ class SftpConfig(ConnectorConfig):
         ge=1,
         le=64,
         title="Most connections",
-        description="How many connectors may be used at once for this account; each holds one connection. Stay below "
-        "the server's own limit.",
+        description="How many connections to the server may be open at once for this account, by all runs of this "
+        "machine together (Adobe Experience Platform's `maxConcurrentConnections`). Stay below the server's own limit.",
+    )
+    disable_chunking: bool = Field(
+        default=False,
+        title="Disable chunking",
+        description="Read each file over one connection only. Otherwise a large file of a server that is far away is "
+        "read over several at once, as far as `max_connections` has room; a few servers don't allow that.",
     )
 
     @property
@@ -96,10 +115,12 @@ class SftpConfig(ConnectorConfig):
 
     @model_validator(mode="after")
     def _must_have_credentials(self) -> Self:
-        if self.password is None and self.private_key is None:
-            raise ValueError("give `password` or `private_key`")
+        if self.password is None and self.private_key is None and self.agent_socket is None:
+            raise ValueError("give `password`, `private_key` or `agent_socket`")
         if self.passphrase is not None and self.private_key is None:
             raise ValueError("`passphrase` belongs to `private_key`, which is missing")
+        if self.certificate is not None and self.private_key is None:
+            raise ValueError("`certificate` belongs to `private_key`, which is missing")
         return self
 
     def create_connector(self) -> Connector:

@@ -1,21 +1,31 @@
 """One SSH connection: reach the server, make sure that it is the right one, log in.
 
 Nothing secret is sent before the server's key was found among the trusted ones. Only the configured ways of logging
-in are tried: no agent, no key files of this machine, no keyboard-interactive.
+in are tried: no key files of this machine, and no agent but the one that is named.
 """
 
 import logging
 import socket
 import threading
+import time
+from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import chain
 
 import paramiko
 
 from connectors.errors import AccessDeniedError, ConnectorError
 from connectors.sftp.config import SftpConfig
-from connectors.sftp.refusals import dropped, handshake_failed, no_answer, not_accepted, not_connected, server_name
+from connectors.sftp.login import authenticate, login_plans, plan_for_dialogue
+from connectors.sftp.refusals import (
+    dropped,
+    handshake_failed,
+    hung_up,
+    no_answer,
+    not_accepted,
+    not_connected,
+    server_name,
+)
 from connectors.sftp.trust import Pin, fingerprint, untrusted_host
 
 # What is missing in these lists is weak: CBC modes, SHA-1 and MD5. GCM comes first because it is the fastest.
@@ -27,6 +37,8 @@ _HOST_KEYS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecds
 
 # Packets larger than paramiko's 32 KiB: fewer turns of its loop, and twice the speed with OpenSSH.
 _MAX_PACKET_BYTES = 64 * 1024
+
+_PAUSES_SECONDS = (0.2, 0.8)
 
 _LOG_CHANNEL = "connectors.sftp.paramiko"
 # paramiko logs, with tracebacks, what it also raises. To watch the protocol, set this logger to DEBUG.
@@ -59,21 +71,30 @@ def log_in(config: SftpConfig, *, pins: Collection[Pin], private_key: paramiko.P
         AuthenticationError: The server refuses the user.
         ConnectorError: The server offers only weak algorithms.
     """
-    offered: list[str] = []
-    for methods in _login_plans(config):
-        transport = _trusted_transport(config, pins)
-        try:
-            used, offers = _authenticate(transport, config, private_key, methods)
-            if transport.is_authenticated():
-                host_key = _describe_key(transport.get_remote_server_key())
-                software = transport.remote_version
-                return Login(transport=transport, software=software, host_key=host_key, methods=" and ".join(used))
-        except BaseException:
+    with login_plans(config, private_key) as plans:
+        waiting = deque(plans)
+        tried: dict[str, None] = {}
+        offered: list[str] = []
+        while waiting:
+            transport = _trusted_transport(config, pins)
+            try:
+                used, offers = authenticate(transport, config, waiting.popleft())
+                if transport.is_authenticated():
+                    return _logged_in(transport, " and ".join(method.name for method in used))
+            except BaseException:
+                transport.close()
+                raise
             transport.close()
-            raise
-        transport.close()
-        offered = offers or offered
-    raise not_accepted(config, methods=[*dict.fromkeys(chain(*_login_plans(config)))], offered=offered)
+            tried.update(dict.fromkeys(method.name for method in used))
+            offered = offers or offered
+            if dialogue := plan_for_dialogue(used, offers):
+                waiting.appendleft(dialogue)
+    raise not_accepted(config, methods=list(tried), offered=offered)
+
+
+def _logged_in(transport: paramiko.Transport, methods: str) -> Login:
+    host_key = _describe_key(transport.get_remote_server_key())
+    return Login(transport=transport, software=transport.remote_version, host_key=host_key, methods=methods)
 
 
 def open_channel(transport: paramiko.Transport, config: SftpConfig, *, window_bytes: int) -> paramiko.Channel:
@@ -145,7 +166,22 @@ def _trusted_transport(config: SftpConfig, pins: Collection[Pin]) -> paramiko.Tr
 
 
 def _handshake(config: SftpConfig, host_keys: tuple[str, ...]) -> paramiko.Transport:
-    """Connect and exchange keys; the server is not trusted yet."""
+    """Connect and exchange keys; the server is not trusted yet.
+
+    A server that hangs up before its greeting often has too many connections for a moment, and is called again.
+    """
+    for seconds in (*_PAUSES_SECONDS, None):
+        transport = _greeted(config, host_keys)
+        if transport.is_active():
+            return transport
+        cause = transport.get_exception()
+        if seconds is None or not hung_up(cause):
+            raise handshake_failed(config, cause) from cause
+        time.sleep(seconds)
+    raise AssertionError("the last try ends above")
+
+
+def _greeted(config: SftpConfig, host_keys: tuple[str, ...]) -> paramiko.Transport:
     try:
         connection = socket.create_connection((config.host, config.port), config.timeout_seconds)
     except OSError as error:
@@ -162,50 +198,7 @@ def _handshake(config: SftpConfig, host_keys: tuple[str, ...]) -> paramiko.Trans
     if not finished.wait(config.timeout_seconds):
         transport.close()
         raise no_answer(config, "the SSH handshake")
-    if not transport.is_active():
-        cause = transport.get_exception()
-        raise handshake_failed(config, cause) from cause
     return transport
-
-
-def _login_plans(config: SftpConfig) -> list[tuple[str, ...]]:
-    """Return what to try on one connection after the other, each with the methods that together log in.
-
-    With a key and a password the server may want both, or take only the password. The latter needs a connection of
-    its own, because some servers hang up when paramiko tries again after a refusal.
-    """
-    if config.private_key is None:
-        return [("password",)]
-    return [("public key",)] if config.password is None else [("public key", "password"), ("password",)]
-
-
-def _authenticate(
-    transport: paramiko.Transport, config: SftpConfig, private_key: paramiko.PKey | None, methods: tuple[str, ...]
-) -> tuple[list[str], list[str]]:
-    """Try methods until the user is logged in or one is refused.
-
-    Returns:
-        The methods that were tried, and what the server then offers, in the words of RFC 4252, if it says.
-    """
-    tried: list[str] = []
-    offers: list[str] = []
-    try:
-        for method in methods:
-            tried.append(method)
-            if method == "public key" and private_key is not None:
-                offers = transport.auth_publickey(config.username, private_key)
-            elif config.password is not None:
-                offers = transport.auth_password(config.username, config.password.get_secret_value(), fallback=False)
-            if transport.is_authenticated():
-                break
-    except paramiko.BadAuthenticationType as error:
-        offers = error.allowed_types
-    except paramiko.AuthenticationException as error:
-        if "timeout" in str(error):
-            raise no_answer(config, "the login") from error
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        raise dropped(config, "the login") from error
-    return tried, offers
 
 
 def _public_key_type(host_key: str) -> str:

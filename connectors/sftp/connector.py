@@ -2,56 +2,47 @@
 
 import stat
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import BinaryIO
 
 import paramiko
 
 from connectors.base import CheckResult, CheckStep, RemoteFile, RemoteFolder
-from connectors.errors import (
-    AccessDeniedError,
-    ConfigurationError,
-    ConnectorError,
-    TransferError,
-    access_denied,
-    bytes_to_come,
-    file_gone,
-    folder_gone,
-    not_a_file,
-)
+from connectors.errors import AccessDeniedError, bytes_to_come, not_a_file
 from connectors.paths import checked_name, checked_path, decode_path, encode_path, join_path
 from connectors.sftp import wire
 from connectors.sftp.config import SftpConfig
-from connectors.sftp.connect import Login, log_in, open_channel
-from connectors.sftp.keys import load_private_key
+from connectors.sftp.connection import Connection, open_connection
+from connectors.sftp.extras import ExtraConnections
+from connectors.sftp.failures import translated
+from connectors.sftp.keys import add_certificate, load_private_key
+from connectors.sftp.reading import OpenFile, read_blocks
 from connectors.sftp.refusals import server_name
-from connectors.sftp.session import WINDOW_BYTES, SftpSession
-from connectors.sftp.trust import Pin, looks_like_known_hosts, parse_known_hosts, parse_pin
+from connectors.sftp.session import SftpSession
+from connectors.slots import CountedSlots, Slots
 from connectors.streams import Blocks, CheckedStream, buffered
 
+_FAR_SECONDS = 0.01
+"""Round trip to a server from which one connection with a small window is too slow."""
+_NEAR_WINDOW_BYTES = 2 * 1024 * 1024
+_FAR_WINDOW_BYTES = 4 * 1024 * 1024
+
 _TYPES_IN_LONG_NAMES = {ord("-"): stat.S_IFREG, ord("d"): stat.S_IFDIR, ord("l"): stat.S_IFLNK}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Connection:
-    login: Login
-    session: SftpSession
 
 
 class SftpConnector:
     """Reads files from one SFTP server over one connection, which is made when it is first needed.
 
     Used by one thread at a time. Files may be opened while a listing goes on. When the connection fails, it is given
-    up, and the next call makes a new one.
+    up, and the next call makes a new one. A large file of a server that is far away is read over several connections,
+    up to `max_connections` or the slots that were given, and never more.
 
     Args:
         config: The server, and how to log in there.
 
     Raises:
-        ConfigurationError: The private key can't be used.
+        ConfigurationError: The private key or its certificate can't be used.
     """
 
     def __init__(self, config: SftpConfig) -> None:
@@ -59,7 +50,8 @@ class SftpConnector:
         self._source = server_name(config)
         self._start = checked_path(config.folder_path or "", source=self._source)
         self._private_key = _private_key(config)
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
+        self._extras = self._extra_connections(CountedSlots(config.max_connections - 1))
 
     def check(self) -> CheckResult:
         """See `Connector.check`. Connects anew."""
@@ -107,62 +99,41 @@ class SftpConnector:
     def open_file(
         self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None
     ) -> Iterator[BinaryIO]:
-        """See `Connector.open_file`. Up to 2 MiB are read ahead."""
+        """See `Connector.open_file`. At most 2 MiB are read ahead, of a distant server 4 MiB a connection."""
         path = checked_path(path, source=self._source)
-        with self._translated(path):
-            session = self._connect().session
-            handle = self._open_handle(session, path)
-        try:
+        with ExitStack() as handles:
             with self._translated(path):
-                attributes = session.stat_handle(handle)
+                file = self._open_handle(path)
+                handles.callback(file.session.close_handle, file.handle)
+                attributes = file.session.stat_handle(file.handle)
             if attributes.file_type not in (0, stat.S_IFREG):
                 raise not_a_file(self._source, path)
             size_bytes, expected_bytes = attributes.size_bytes, length
             if size_bytes is not None:
                 expected_bytes = bytes_to_come(self._source, path, offset=offset, length=length, size_bytes=size_bytes)
-            end = None if expected_bytes is None else offset + expected_bytes
-            blocks = self._blocks(session.read_blocks(handle, offset=offset, end=end), path)
+            blocks = self._read(file, path, attributes, offset=offset, expected_bytes=expected_bytes)
             stream = CheckedStream(blocks, expected_bytes=expected_bytes, source=self._source, path=path)
             with buffered(stream) as reader:
                 yield reader
-        finally:
-            session.close_handle(handle)
+
+    def use_slots(self, slots: Slots) -> None:
+        """See `connectors.slots.TakesSlots`."""
+        self._extras.close()
+        self._extras = self._extra_connections(slots)
 
     def close(self) -> None:
         """See `Connector.close`."""
+        self._extras.close()
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.login.transport.close()
+            connection.close()
 
-    def _connect(self) -> _Connection:
+    def _connect(self) -> Connection:
         """Return the connection; make one if there is none, or if it was lost."""
-        if self._connection is not None and self._connection.login.transport.is_active():
-            return self._connection
-        self.close()
-        login = log_in(self._config, pins=self._pins(), private_key=self._private_key)
-        try:
-            channel = open_channel(login.transport, self._config, window_bytes=WINDOW_BYTES)
-            with self._translated(""):
-                session = SftpSession(channel)
-        except BaseException:
-            login.transport.close()
-            raise
-        self._connection = _Connection(login=login, session=session)
+        if self._connection is None or not self._connection.is_alive:
+            self.close()
+            self._connection = open_connection(self._config, self._private_key)
         return self._connection
-
-    def _pins(self) -> tuple[Pin, ...]:
-        pins = tuple(parse_pin(text) for text in self._config.host_keys)
-        known_hosts = self._config.known_hosts
-        if known_hosts is None:
-            return pins
-        if not looks_like_known_hosts(known_hosts):
-            try:
-                known_hosts = Path(known_hosts).read_text(encoding="utf-8")
-            except (OSError, ValueError) as error:
-                raise ConfigurationError(
-                    f"`known_hosts` can't be read as a file: {error}. Give the path of a file, or its text."
-                ) from error
-        return pins + parse_known_hosts(known_hosts, host=self._config.host, port=self._config.port)
 
     def _server_path(self, path: str) -> bytes:
         """Return the path as the server takes it; raises `AccessDeniedError` outside of `folder_path`."""
@@ -179,9 +150,14 @@ class SftpConnector:
             path,
         )
 
-    def _open_handle(self, session: SftpSession, path: str) -> bytes:
+    def _extra_connections(self, slots: Slots) -> ExtraConnections:
+        allowed = CountedSlots(0) if self._config.disable_chunking else slots
+        return ExtraConnections(lambda: open_connection(self._config, self._private_key), allowed)
+
+    def _open_handle(self, path: str) -> OpenFile:
+        session = self._connect().session
         try:
-            return session.open_file(self._server_path(path))
+            return OpenFile(session=session, handle=session.open_file(self._server_path(path)))
         except wire.StatusError as error:
             # Servers answer differently to a folder's name; version 3 has no status for it.
             unclear = error.code not in (wire.STATUS_NO_SUCH_FILE, wire.STATUS_PERMISSION_DENIED)
@@ -229,59 +205,37 @@ class SftpConnector:
             return stat.S_IFREG
         return stat.S_IFDIR
 
-    def _blocks(self, blocks: Blocks, path: str) -> Blocks:
-        with self._translated(path), closing(blocks):
-            yield from blocks
+    def _read(
+        self, file: OpenFile, path: str, attributes: wire.Attributes, *, offset: int, expected_bytes: int | None
+    ) -> Blocks:
+        """Yield the file's bytes; from a distant server over further connections too, once a part of it has come."""
+        end = None if expected_bytes is None else offset + expected_bytes
+        is_far = file.session.round_trip_seconds >= _FAR_SECONDS
+        window_bytes = _FAR_WINDOW_BYTES if is_far else _NEAR_WINDOW_BYTES
+        with self._translated(path):
+            if not is_far or end is None or attributes.size_bytes is None:
+                with closing(read_blocks(file, offset=offset, end=end, window_bytes=window_bytes)) as blocks:
+                    yield from blocks
+            else:
+                extras = self._extras.open_file(self._server_path(path), like=attributes, size_bytes=end - offset)
+                with closing(extras):
+                    yield from read_blocks(
+                        file, offset=offset, end=end, window_bytes=window_bytes, joining=extras.ready
+                    )
 
-    @contextmanager
-    def _translated(self, path: str, *, is_folder: bool = False) -> Iterator[None]:
-        """Turn what the session and paramiko raise into connector errors; give up a connection that failed."""
-        try:
-            yield
-        except wire.StatusError as error:
-            raise self._refused(error, path, is_folder=is_folder) from error
-        except wire.ProtocolError as error:
-            self.close()
-            raise ConnectorError(
-                f"{self._source} does not speak SFTP as it should ({error}). Check that `port` is an SFTP service's, "
-                "and that the login prints nothing.",
-                self._source,
-            ) from error
-        except TimeoutError as error:
-            self.close()
-            raise TransferError(
-                f"{self._source} stopped answering for {self._config.timeout_seconds:g} s while {path or '.'!r} was "
-                "read. Try again, or raise `timeout_seconds`.",
-                self._source,
-                path,
-            ) from error
-        except (EOFError, OSError, paramiko.SSHException) as error:
-            self.close()
-            raise TransferError(
-                f"{self._source} dropped the connection while {path or '.'!r} was read. Try again; if it happens "
-                "always, ask the server's operator.",
-                self._source,
-                path,
-            ) from error
-
-    def _refused(self, error: wire.StatusError, path: str, *, is_folder: bool) -> ConnectorError:
-        if error.code == wire.STATUS_NO_SUCH_FILE:
-            return (folder_gone if is_folder else file_gone)(self._source, path)
-        if error.code == wire.STATUS_PERMISSION_DENIED:
-            return access_denied(self._source, path)
-        return TransferError(
-            f"{self._source} could not read {path!r}: it answered {error.text!r} (SFTP status {error.code}). Try "
-            "again; if it happens always, ask the server's operator.",
-            self._source,
-            path,
-        )
+    def _translated(self, path: str, *, is_folder: bool = False) -> AbstractContextManager[None]:
+        """Turn errors into connector errors; give up connections when one failed."""
+        return translated(self._config, path, is_folder=is_folder, on_loss=self.close)
 
 
 def _private_key(config: SftpConfig) -> paramiko.PKey | None:
     if config.private_key is None:
         return None
     passphrase = config.passphrase.get_secret_value() if config.passphrase else None
-    return load_private_key(config.private_key.get_secret_value(), passphrase)
+    key = load_private_key(config.private_key.get_secret_value(), passphrase)
+    if config.certificate is not None:
+        add_certificate(key, config.certificate)
+    return key
 
 
 def _remote_file(path: str, attributes: wire.Attributes) -> RemoteFile:

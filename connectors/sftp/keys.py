@@ -1,4 +1,4 @@
-"""Private keys, from the text that people paste to what paramiko logs in with."""
+"""Private keys and their certificates, from the text that people paste to what paramiko logs in with."""
 
 import base64
 import binascii
@@ -13,8 +13,12 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
+    SSHCertificate,
+    SSHCertificateType,
     load_pem_private_key,
     load_ssh_private_key,
+    load_ssh_public_identity,
 )
 
 from connectors.errors import ConfigurationError
@@ -53,6 +57,32 @@ def load_private_key(text: str, passphrase: str | None) -> paramiko.PKey:
         "`private_key` is of a type that is no longer safe to use (DSA), or not one for SSH. Use RSA, ECDSA or "
         "Ed25519: `ssh-keygen -t ed25519`."
     )
+
+
+def add_certificate(key: paramiko.PKey, text: str) -> None:
+    """Let a private key log in with an OpenSSH certificate.
+
+    Args:
+        key: The private key.
+        text: The certificate file's text, as in "ssh-ed25519-cert-v01@openssh.com AAAA… name".
+
+    Raises:
+        ConfigurationError: It is no user's certificate, or one of another key.
+    """
+    try:
+        certificate = load_ssh_public_identity(text.strip().encode())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ConfigurationError(
+            "`certificate` can't be read: expected the text of a `-cert.pub` file, as in "
+            "`ssh-ed25519-cert-v01@openssh.com AAAA…`."
+        ) from error
+    if not isinstance(certificate, SSHCertificate) or certificate.type is not SSHCertificateType.USER:
+        raise ConfigurationError("`certificate` is no user's certificate, but a plain key or a host's. Give the other.")
+    if certificate.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[1] != (
+        key.get_base64().encode()
+    ):
+        raise ConfigurationError("`certificate` belongs to another key than `private_key`. Give the pair.")
+    key.load_certificate(text.strip())
 
 
 def _file_content(text: str) -> bytes:

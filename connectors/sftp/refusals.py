@@ -50,6 +50,11 @@ def dropped(config: SftpConfig, step: str) -> UnreachableError:
     )
 
 
+def hung_up(error: Exception | None) -> bool:
+    """Return whether an SSH handshake that ended with paramiko's `error` ended before the server's greeting."""
+    return not isinstance(error, paramiko.SSHException) or "banner" in str(error)
+
+
 def handshake_failed(config: SftpConfig, error: Exception | None) -> ConnectorError:
     """Return the error for an SSH handshake that ended with paramiko's `error`, if it left one."""
     source = server_name(config)
@@ -59,7 +64,7 @@ def handshake_failed(config: SftpConfig, error: Exception | None) -> ConnectorEr
             "ones (AES-GCM or AES-CTR, HMAC-SHA-2, Ed25519, ECDSA or RSA-SHA-2 keys).",
             source,
         )
-    if isinstance(error, paramiko.SSHException) and "banner" not in str(error):
+    if error is not None and not hung_up(error):
         return UnreachableError(
             f"{source} failed in the SSH handshake: {error}. Check that it is an SSH server.", source
         )

@@ -2,9 +2,11 @@
 
 paramiko's own client decodes names as strict UTF-8, lets a listing break when another request is made meanwhile,
 and can't keep a bounded number of reads in flight. So this session talks to the channel itself: names stay bytes,
-answers are matched to requests by their id, and reads are pipelined within a fixed amount of memory.
+answers are matched to requests by their id, and requests may be made ahead (`reading` does that for files).
 """
 
+import math
+import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
@@ -14,19 +16,18 @@ import paramiko
 
 from connectors.sftp import wire
 from connectors.sftp.wire import Attributes, Entry, Fields, ProtocolError, StatusError
-from connectors.streams import Blocks
 
-WINDOW_BYTES = 2 * 1024 * 1024
-"""How many bytes of one file may be on their way; the SSH channel's window should be as large."""
+WINDOW_BYTES = 8 * 1024 * 1024
+"""How many bytes of one file may be on their way at most; the SSH channel's window should be as large."""
+MIN_READ_BYTES = 4 * 1024
+"""No request asks for fewer, however little the server gives at once."""
 
 _RECEIVE_BYTES = 1024 * 1024
 _MAX_PACKET_BYTES = 16 * 1024 * 1024
-_MAX_REQUESTS = 64
 _LISTING_REQUESTS = 16
 _MAX_ABANDONED = 16
 _SAFE_READ_BYTES = 32 * 1024
 _MAX_READ_BYTES = 255 * 1024
-_MIN_READ_BYTES = 4 * 1024
 _LIMITS = b"limits@openssh.com"
 
 
@@ -49,20 +50,25 @@ class SftpSession:
 
     Args:
         channel: An open channel, on which the subsystem `sftp` was started. Whoever opened it closes it.
+
+    Attributes:
+        read_bytes: How many bytes one request may ask for.
+        round_trip_seconds: How long the quickest answer took.
     """
 
     def __init__(self, channel: ByteChannel) -> None:
         self._channel = channel
+        self.round_trip_seconds = math.inf
         self._buffer = bytearray()
         self._last_id = 0
         self._waiting: set[int] = set()
         self._abandoned: set[int] = set()
         self._answers: dict[int, tuple[int, Fields]] = {}
-        self._read_bytes = self._negotiate()
+        self.read_bytes = self._negotiate()
 
     def stat(self, path: bytes) -> Attributes:
         """Return what a path leads to, links followed."""
-        return self._expect(wire.ATTRS, self._send(wire.STAT, wire.pack_string(path))).attributes()
+        return self._call(wire.ATTRS, wire.STAT, wire.pack_string(path)).attributes()
 
     def list_folder(self, path: bytes) -> Generator[Entry, None, None]:
         """Yield a folder's entries as they arrive, `.` and `..` excepted. Other calls may be made meanwhile."""
@@ -82,7 +88,7 @@ class SftpSession:
                 else:
                     yield from _entries(answer)
         finally:
-            self._abandon(requests)
+            self.abandon(requests)
             self._forget(handle)
 
     def open_file(self, path: bytes) -> bytes:
@@ -92,38 +98,30 @@ class SftpSession:
 
     def stat_handle(self, handle: bytes) -> Attributes:
         """Return what an open file is."""
-        return self._expect(wire.ATTRS, self._send(wire.FSTAT, handle)).attributes()
+        return self._call(wire.ATTRS, wire.FSTAT, handle).attributes()
 
-    def read_blocks(self, handle: bytes, *, offset: int, end: int | None) -> Blocks:
-        """Yield a file's bytes in order, many requests ahead of the reader.
+    def request_read(self, handle: bytes, offset: int, count: int) -> int:
+        """Ask for bytes of an open file, without waiting; returns the request's id."""
+        return self._send(wire.READ, handle + wire.pack_uint64(offset) + wire.pack_uint32(count))
 
-        Args:
-            handle: The open file.
-            offset: Where to start.
-            end: Where to stop; None reads until the server says that the file ends. The server may end it earlier.
-        """
-        requests: deque[tuple[int, int, int]] = deque()
-        read_bytes, asked = self._read_bytes, offset
+    def receive_block(self, request: int, count: int) -> memoryview:
+        """Return the bytes that a request for `count` brought; fewer if the server likes, none at the file's end."""
         try:
-            while True:
-                while len(requests) < min(_MAX_REQUESTS, WINDOW_BYTES // read_bytes) and (end is None or asked < end):
-                    count = read_bytes if end is None else min(read_bytes, end - asked)
-                    requests.append((self._send_read(handle, asked, count), asked, count))
-                    asked += count
-                if not requests:
-                    return
-                request, start, count = requests.popleft()
-                block = self._receive_block(request, count)
-                if not block:
-                    return
-                yield block
-                missing = count - len(block)
-                if missing:
-                    read_bytes = min(read_bytes, max(len(block), _MIN_READ_BYTES))  # all that the server gives at once
-                    start += len(block)
-                    requests.appendleft((self._send_read(handle, start, missing), start, missing))
-        finally:
-            self._abandon(request for request, _, _ in requests)
+            block = self._expect(wire.DATA, request).string()
+        except StatusError as error:
+            if error.code == wire.STATUS_EOF:
+                return memoryview(b"")
+            raise
+        if len(block) > count:
+            raise ProtocolError("the server sent more bytes than were asked for")
+        return block
+
+    def abandon(self, requests: Iterable[int]) -> None:
+        """Drop the answers to requests, those that have arrived and those to come."""
+        for request in requests:
+            if self._answers.pop(request, None) is None:
+                self._abandoned.add(request)
+            self._waiting.discard(request)
 
     def close_handle(self, handle: bytes) -> None:
         """Close a file, without waiting for the answer; a lost connection has closed it already."""
@@ -143,30 +141,22 @@ class SftpSession:
             return _SAFE_READ_BYTES
         limits = self._expect(wire.EXTENDED_REPLY, self._send(wire.EXTENDED, wire.pack_string(_LIMITS)))
         limits.uint64()
-        return max(_MIN_READ_BYTES, min(limits.uint64() or _SAFE_READ_BYTES, _MAX_READ_BYTES))
+        return max(MIN_READ_BYTES, min(limits.uint64() or _SAFE_READ_BYTES, _MAX_READ_BYTES))
 
     def _open(self, kind: int, body: bytes) -> bytes:
-        handle = bytes(self._expect(wire.HANDLE, self._send(kind, body)).string())
+        handle = bytes(self._call(wire.HANDLE, kind, body).string())
         return wire.pack_string(handle)
 
-    def _send_read(self, handle: bytes, offset: int, count: int) -> int:
-        return self._send(wire.READ, handle + wire.pack_uint64(offset) + wire.pack_uint32(count))
-
-    def _receive_block(self, request: int, count: int) -> memoryview:
-        """Return the bytes that a read brought; none at the end of the file."""
-        try:
-            block = self._expect(wire.DATA, request).string()
-        except StatusError as error:
-            if error.code == wire.STATUS_EOF:
-                return memoryview(b"")
-            raise
-        if len(block) > count:
-            raise ProtocolError("the server sent more bytes than were asked for")
-        return block
+    def _call(self, expected: int, kind: int, body: bytes) -> Fields:
+        """Make a request, wait for its answer, and learn from it how far away the server is."""
+        asked_at = time.monotonic()
+        fields = self._expect(expected, self._send(kind, body))
+        self.round_trip_seconds = min(self.round_trip_seconds, time.monotonic() - asked_at)
+        return fields
 
     def _forget(self, handle: bytes) -> None:
         with suppress(OSError, EOFError, paramiko.SSHException, ProtocolError):
-            self._abandon([self._send(wire.CLOSE, handle)])
+            self.abandon([self._send(wire.CLOSE, handle)])
 
     def _send(self, kind: int, body: bytes) -> int:
         # A server that can't get rid of its answers stops reading: take the ones nobody waits for before asking more.
@@ -176,13 +166,6 @@ class SftpSession:
         self._channel.sendall(wire.pack_packet(kind, wire.pack_uint32(self._last_id) + body))
         self._waiting.add(self._last_id)
         return self._last_id
-
-    def _abandon(self, requests: Iterable[int]) -> None:
-        """Drop the answers to requests, those that have arrived and those to come."""
-        for request in requests:
-            if self._answers.pop(request, None) is None:
-                self._abandoned.add(request)
-            self._waiting.discard(request)
 
     def _expect(self, kind: int, request: int) -> Fields:
         """Wait for the answer to a request.

@@ -24,15 +24,31 @@ _PARQUET = b"PAR1"
 
 
 @app.command()
-def check(name: Name, as_json: JsonOption = False) -> None:
+def check(
+    name: Name,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Go on with a server whose key the account does not name, and show what to put there.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Reach the source, verify that it is the right one, log in and list; say what was done."""
-    with workspace() as opened, opened.connect(name) as connector:
-        result = connector.check()
+    from headwater.flows.trust import check_account
+
+    with workspace() as opened:
+        result = check_account(opened, name, trust=trust)
     if as_json:
         print_json(result)
         return
     for step in result.steps:
         say(f"✓ {step.name}: {step.detail}")
+    if result.first_use is not None:
+        say(f"! The server showed {result.first_use.presented}, which nothing vouches for: it was trusted this once.")
+        say("  If the server's operator says that this is its key, put it into the account's `params`:")
+        say(f"  {result.first_use.field}: {result.first_use.value}")
 
 
 @app.command()

@@ -1,16 +1,17 @@
 """What the steps of a flow run work with: the opened stores of one installation."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from headwater.catalog.catalog import Catalog
 from headwater.flows.accounts import AccountResolver, DocumentAccounts
+from headwater.flows.slots import AccountSlots
 from headwater.settings import Settings
 
 if TYPE_CHECKING:
-    from connectors.base import Connector
+    from connectors.base import Connector, ConnectorConfig
     from headwater.lake import Diagnostics, Lake
     from headwater.profile_store import ProfileStore
 
@@ -47,22 +48,41 @@ class Workspace:
 
         return ProfileStore.open(self.settings.profile_database)
 
+    def account_config(self, account: str, *, changes: Mapping[str, object] | None = None) -> "ConnectorConfig":
+        """The account's configuration, secrets included; arguments and errors as with `connect`."""
+        from connectors.registry import load_config
+
+        resolved = self.accounts.resolve(account)
+        return load_config(resolved.kind, {**resolved.config, **(changes or {})})
+
     @contextmanager
-    def connect(self, account: str) -> "Iterator[Connector]":
+    def connect(self, account: str, *, changes: Mapping[str, object] | None = None) -> "Iterator[Connector]":
         """A connector for the account, closed at the end.
+
+        It counts as one of the account's connections. While all of them are in use, by whichever run on this machine,
+        this waits: two thirds of the time that a run may be silent, so that others don't take it for dead.
+
+        Args:
+            account: Its name.
+            changes: Parameters in place of the account's own.
 
         Raises:
             NotFoundError: there is no such account.
-            connectors.errors.ConnectorError: its configuration is wrong.
+            connectors.errors.ConnectorError: its configuration is wrong, or no connection became free.
         """
-        from connectors.registry import create_connector
+        from connectors.slots import TakesSlots
 
-        resolved = self.accounts.resolve(account)
-        connector = create_connector(resolved.kind, resolved.config)
-        try:
+        config = self.account_config(account, changes=changes)
+        with ExitStack() as stack:
+            connector = config.create_connector()
+            if config.connection_limit is not None:
+                slots = AccountSlots(self.settings.home / "slots", account=account, limit=config.connection_limit)
+                slot = slots.take(wait_seconds=self.settings.claim_lease_seconds * 2 / 3)
+                stack.callback(slot.release)
+                if isinstance(connector, TakesSlots):
+                    connector.use_slots(slots)
+            stack.callback(connector.close)
             yield connector
-        finally:
-            connector.close()
 
     def close(self) -> None:
         """Give back what was opened. May be called twice."""

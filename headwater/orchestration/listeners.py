@@ -10,6 +10,7 @@ from importlib import import_module
 
 from airflow.jobs.job import Job
 from airflow.listeners import hookimpl
+from airflow.models.connection import Connection
 from airflow.models.dagrun import DagRun
 from airflow.models.pool import Pool
 from airflow.models.xcom import XComModel
@@ -54,7 +55,7 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
         return
     wanted = {task.pool for task in dag_run.dag.tasks if task.pool.startswith(POOL_PREFIX)}
     if wanted:
-        _create_missing_pools(session, wanted)
+        create_missing_pools(session, wanted)
 
 
 @hookimpl
@@ -69,21 +70,30 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
     _set_note(dag_run)
 
 
-def _create_missing_pools(session: Session, wanted: set[str]) -> None:
+def create_missing_pools(session: Session, wanted: set[str]) -> None:
+    """Create pools of our accounts, each as large as the account's Connection allows; those that exist stay."""
     known = set(session.scalars(select(Pool.pool).where(Pool.pool.in_(wanted))))
     for name in sorted(wanted - known):
         account = name.removeprefix(POOL_PREFIX)
+        slots = _allowed_connections(session, account)
         session.execute(
             upsert(session.connection(), Table("slot_pool", Pool.metadata))
             .values(
                 pool=name,
-                slots=POOL_SLOTS,
+                slots=slots,
                 description=f"Tasks that read from account {account} at the same time",
                 include_deferred=False,
             )
             .on_conflict_do_nothing()  # another scheduler may be doing the same
         )
-        logger.info("Created pool %s with %d slots", name, POOL_SLOTS)
+        logger.info("Created pool %s with %d slots", name, slots)
+
+
+def _allowed_connections(session: Session, account: str) -> int:
+    """How many connections the account may have: what its Connection in Airflow's database says, else our default."""
+    connection = session.scalars(select(Connection).where(Connection.conn_id == account)).first()
+    said = str(connection.extra_dejson.get("max_connections")) if connection is not None else ""
+    return int(said) if said.isdecimal() and int(said) >= 1 else POOL_SLOTS
 
 
 def _set_note(dag_run: DagRun) -> None:

@@ -28,7 +28,7 @@ SUMMARY_KEY: Final = "summary"
 POOL_PREFIX: Final = "account_"
 
 POOL_SLOTS: Final = 4
-"""Slots of a new pool; people change it under Admin, Pools, to what the source bears."""
+"""Slots of a new pool, where the account's Connection says no `max_connections`; to be changed in Admin, Pools."""
 
 
 def account_pool(account: str) -> str:

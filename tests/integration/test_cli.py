@@ -11,6 +11,8 @@ from typer.testing import CliRunner, Result
 
 from demo.data import file_contents, sample_data, write_files
 from headwater.cli.app import app
+from tests.servers.asyncssh_sftp import asyncssh_server
+from tests.servers.sftp import new_key
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "luma"
 HEADWATER = Path(sys.executable).with_name("headwater")
@@ -242,6 +244,30 @@ def test_an_account_is_checked_explored_and_previewed(shell: Shell) -> None:
     assert head["lines"][0].split(",")[:2] == ["SKU", "Name"]
     assert len(head["lines"]) == 2
     assert shell.refusal("account", "check", "nope").startswith("error: account 'nope' does not exist")
+
+
+def test_a_server_that_nobody_vouches_for_is_trusted_only_when_told_so(shell: Shell, tmp_path: Path) -> None:
+    def account(host_key: str | None) -> None:
+        params = server.config(host_key=host_key, private_key={"file": str(tmp_path / "key")})
+        document = {"kind": "account", "name": "partner", "type": "sftp", "params": params}
+        path = tmp_path / "partner.yaml"
+        path.write_text(json.dumps(document))
+        shell.text("apply", str(path))
+
+    (tmp_path / "served").mkdir()
+    with asyncssh_server(tmp_path / "served") as server:
+        (tmp_path / "key").write_text(server.private_key)
+        account(None)
+        assert "Nothing was sent to it." in shell.refusal("account", "check", "partner")
+        assert server.counts.logins_tried == []
+        assert shell.text("account", "check", "partner", "--trust").splitlines()[-1] == f"  host_key: {server.host_key}"
+        first_use = {"presented": f"ssh-ed25519 {server.host_key}", "field": "host_key", "value": server.host_key}
+        assert shell.json("account", "check", "partner", "--trust")["firstUse"] == first_use
+        assert "Nothing was sent to it." in shell.refusal("account", "check", "partner"), "nothing is stored"
+        account(new_key().get_fingerprint())
+        assert "not one that is trusted" in shell.refusal("account", "check", "partner", "--trust")
+        account(server.host_key)
+        assert "vouches" not in shell.text("account", "check", "partner", "--trust")
 
 
 def test_a_schema_is_shown_and_validates_files(shell: Shell, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ class Faults:
         no_attributes: Says nothing about any file: no type, no size, no time.
         no_sizes: Says everything but sizes.
         drop_after_bytes: Aborts the connection once it has sent so many bytes of files.
+        drop_at: Offsets in files; the first read that reaches the first of them aborts the connection, and so on.
         end_after_bytes: Says that a file ends here, while its size says otherwise.
         hang: Requests that are never answered: "list", "open", "read".
         denied: Folders, as in "/private", that it refuses to list.
@@ -40,6 +41,7 @@ class Faults:
     no_attributes: bool = False
     no_sizes: bool = False
     drop_after_bytes: int | None = None
+    drop_at: list[int] = field(default_factory=list)
     end_after_bytes: int | None = None
     hang: set[str] = field(default_factory=set)
     denied: set[str] = field(default_factory=set)
@@ -100,7 +102,8 @@ def asyncssh_server(
         faults: What the server does wrong; nothing by default.
         host_keys: The server's keys; a fresh Ed25519 key by default.
         port: 0 lets the operating system pick one.
-        login: "any" takes the key or the password, "password" and "key" take only that.
+        login: "any" takes the key or the password, "password" and "key" take only that; "dialogue" asks for the
+            password, "two questions" for more.
         options: More for `asyncssh.listen`, such as `encryption_algs`.
     """
     faults, counts = faults or Faults(), Counts()
@@ -174,17 +177,27 @@ class _Login(asyncssh.SSHServer):
         return True
 
     def public_key_auth_supported(self) -> bool:
-        return self._login != "password"
+        return self._login in ("any", "key")
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         self._counts.logins_tried.append("key")
         return username == USERNAME and bool(key == self._key.convert_to_public())
 
     def password_auth_supported(self) -> bool:
-        return self._login != "key"
+        return self._login in ("any", "password")
 
     def kbdint_auth_supported(self) -> bool:
-        return False
+        return self._login in ("dialogue", "two questions")
+
+    def get_kbdint_challenge(
+        self, username: str, lang: str, submethods: str
+    ) -> tuple[str, str, str, list[tuple[str, bool]]]:
+        more = [("One-time code: ", False)] if self._login == "two questions" else []
+        return "", "", "", [("Password: ", False), *more]
+
+    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+        self._counts.logins_tried.append("dialogue")
+        return (username, *responses) == (USERNAME, PASSWORD)
 
     def validate_password(self, username: str, password: str) -> bool:
         self._counts.logins_tried.append("password")
@@ -198,6 +211,7 @@ class _Files(SFTPServer):
         super().__init__(channel, chroot=os.fsencode(root))
         self._faults = faults
         self._counts = counts
+        self._aborted = False
 
     async def scandir(self, path: bytes) -> AsyncIterator[SFTPName]:
         await self._may_hang("list")
@@ -230,6 +244,13 @@ class _Files(SFTPServer):
         if faults.drop_after_bytes is not None and self._counts.bytes_sent >= faults.drop_after_bytes:
             self.connection.abort()
             return b""
+        if self._aborted or (faults.drop_at and offset >= faults.drop_at[0]):
+            del faults.drop_at[: 0 if self._aborted else 1]
+            self._aborted = True
+            self.connection.abort()
+            return b""
+        if faults.drop_at:
+            size = min(size, faults.drop_at[0] - offset)
         if faults.end_after_bytes is not None:
             size = max(0, min(size, faults.end_after_bytes - offset))
         if faults.most_read_bytes is not None:

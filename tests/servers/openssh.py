@@ -19,7 +19,7 @@ _ATTEMPTS = 3
 
 @contextmanager
 def openssh_server() -> Iterator[SftpServer]:
-    """Run sshd for SFTP only, with an Ed25519 and an RSA host key, and a key to log in with.
+    """Run sshd for SFTP only, with an Ed25519 and an RSA host key, and a key and an authority to log in with.
 
     Run by root, the user who logs in is `nobody`, so that the server really refuses what it has to; otherwise it is
     the one who runs the tests. Skips the test where sshd is not installed.
@@ -32,10 +32,11 @@ def openssh_server() -> Iterator[SftpServer]:
         root.mkdir()
         root.chmod(0o777)
         host_keys = [new_key(), new_key("ssh-rsa")]
-        client_key = new_key()
+        client_key, user_authority = new_key(), new_key()
         for number, key in enumerate(host_keys):
             (home / f"host_key_{number}").touch(0o600)
             (home / f"host_key_{number}").write_text(key_text(key))
+        (home / "user_authority.pub").write_text(public_line(user_authority) + "\n")
         (home / "authorized_keys").write_text(public_line(client_key) + "\n")
         with _listening(sshd, home, len(host_keys)) as port:
             yield SftpServer(
@@ -49,6 +50,7 @@ def openssh_server() -> Iterator[SftpServer]:
                 root_path=str(root),
                 key=client_key,
                 other_host_keys=tuple(key.get_fingerprint() for key in host_keys[1:]),
+                user_authority=user_authority,
             )
 
 
@@ -80,6 +82,7 @@ def _settings(sshd: Path, home: Path, host_keys: int, port: int) -> list[str]:
         "UsePAM no",
         "AuthenticationMethods publickey",
         f"AuthorizedKeysFile {home}/authorized_keys",
+        f"TrustedUserCAKeys {home}/user_authority.pub",
         "StrictModes no",
         "MaxStartups 100",
         "Subsystem sftp internal-sftp",

@@ -22,6 +22,7 @@ class SftpServer:
         root: The local folder that it serves.
         root_path: That folder as the server names it.
         other_host_keys: Fingerprints of the keys that it has besides.
+        user_authority: The key whose certificates it takes from users; None if it takes none.
     """
 
     port: int
@@ -35,6 +36,7 @@ class SftpServer:
     key: asyncssh.SSHKey
     host: str = "127.0.0.1"
     other_host_keys: tuple[str, ...] = ()
+    user_authority: asyncssh.SSHKey | None = None
 
     def config(self, **changes: object) -> dict[str, object]:
         """Return a connector configuration that works, starting at `root`; with the changes, None leaving one out."""

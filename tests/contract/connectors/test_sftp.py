@@ -23,8 +23,10 @@ from connectors import (
 )
 from tests.servers.asyncssh_sftp import PASSWORD, AsyncsshServer, Faults, asyncssh_server
 from tests.servers.processes import free_port
+from tests.servers.proxy import Proxy, running_proxy
 from tests.servers.sftp import SftpServer, key_text, new_key, privatekeycontent, public_line
 from tests.servers.silent import silent_server
+from tests.servers.ssh_agent import ssh_agent
 from tests.servers.two_factor import two_factor_server
 
 MIB = 1024 * 1024
@@ -167,6 +169,38 @@ class TestLogin:
             assert steps[2].detail == "user 'feeds' is logged in with public key and password"
             assert "with public key. It offers: password." in failure(connect(server), AuthenticationError)
 
+    def test_a_server_that_asks_for_the_password(self, tmp_path: Path, connect: Connect) -> None:
+        with asyncssh_server(tmp_path, login="dialogue") as server:
+            steps = connect(server, private_key=None, password=PASSWORD).check().steps
+            assert steps[2].detail == "user 'feeds' is logged in with password in a dialogue"
+            failure(connect(server, private_key=None, password="hunter2"), AuthenticationError)
+            assert server.counts.logins_tried == ["dialogue", "dialogue"], "a wrong password must be tried once"
+
+    def test_a_server_that_asks_for_more_than_the_password(self, tmp_path: Path, connect: Connect) -> None:
+        with asyncssh_server(tmp_path, login="two questions") as server:
+            message = failure(connect(server, private_key=None, password=PASSWORD), AuthenticationError)
+        assert "did not accept user 'feeds' with password and password in a dialogue." in message
+
+    @pytest.mark.openssh
+    def test_an_agent_s_keys(self, server: AsyncsshServer, connect: Connect) -> None:
+        keys = [key_text(new_key("ssh-rsa")), key_text(new_key()), server.private_key]
+        with ssh_agent(keys) as socket_path:
+            steps = connect(server, private_key=None, agent_socket=str(socket_path)).check().steps
+            assert steps[2].detail == "user 'feeds' is logged in with SSH agent"
+        with ssh_agent(keys[:1]) as socket_path:
+            connector = connect(server, private_key=None, agent_socket=str(socket_path))
+            assert "with SSH agent." in failure(connector, AuthenticationError)
+
+    @pytest.mark.openssh
+    def test_an_agent_that_is_empty_or_not_there(
+        self, server: AsyncsshServer, connect: Connect, tmp_path: Path
+    ) -> None:
+        with ssh_agent([]) as socket_path:
+            message = failure(connect(server, private_key=None, agent_socket=str(socket_path)), ConfigurationError)
+        assert message == (f"the SSH agent at `agent_socket` '{socket_path}' holds no keys. Add one with `ssh-add`.")
+        message = failure(connect(server, private_key=None, agent_socket=str(tmp_path / "no")), ConfigurationError)
+        assert message.startswith(f"no SSH agent answers at `agent_socket` '{tmp_path}/no' ([Errno 2] No such file")
+
 
 class TestReach:
     def test_a_name_without_an_address(self, server: AsyncsshServer, connect: Connect) -> None:
@@ -301,7 +335,7 @@ class TestTransfer:
         (server.root / "a.bin").write_bytes(bytes(32 * MIB))
         with connect(server).open_file("a.bin") as stream:
             stream.read(1)
-        assert server.counts.bytes_sent <= 3 * MIB
+        assert server.counts.bytes_sent <= 9 * MIB, "8 MiB are the most that may be on their way"
 
 
 def _use(connector: Connector) -> None:
@@ -402,6 +436,101 @@ class TestFolderPath:
         assert [file.path for file in connector.list_files("")] == ["a.csv"]
 
 
+class TestSeveralConnections:
+    """A server that is far away is read over several connections, behind the ordinary stream."""
+
+    @pytest.fixture
+    def far(self, server: AsyncsshServer) -> Iterator[Proxy]:
+        with running_proxy(server.port, delay_seconds=0.02) as proxy:
+            yield proxy
+
+    @pytest.fixture
+    def content(self, server: AsyncsshServer) -> bytes:
+        content = os.urandom(25 * MIB)
+        (server.root / "a.bin").write_bytes(content)
+        return content
+
+    def test_a_large_file_is_read_in_order(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect
+    ) -> None:
+        with connect(server, port=far.port, max_connections=3).open_file("a.bin", offset=5) as stream:
+            assert stream.read() == content[5:]
+            assert far.most_seen == 3
+
+    def test_they_are_kept_for_the_next_file_and_closed_at_the_end(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect
+    ) -> None:
+        connector = connect(server, port=far.port, max_connections=2)
+        for _ in range(2):
+            with connector.open_file("a.bin") as stream:
+                assert stream.read() == content
+        assert server.counts.connections == 2
+        connector.close()
+        far.wait_until_idle()
+
+    @pytest.mark.parametrize("changes", [{"max_connections": 1}, {"disable_chunking": True}], ids=["one", "disabled"])
+    def test_not_where_the_account_says_so(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect, changes: dict[str, object]
+    ) -> None:
+        with connect(server, port=far.port, **changes).open_file("a.bin") as stream:
+            assert stream.read() == content
+        assert far.most_seen == 1
+
+    def test_a_server_that_allows_one_connection_is_read_over_that(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect
+    ) -> None:
+        far.most_connections = 1
+        connector = connect(server, port=far.port)
+        with connector.open_file("a.bin") as stream:
+            assert stream.read() == content
+        refused = far.refused
+        assert refused > 0
+        with connector.open_file("a.bin") as stream:
+            assert stream.read() == content
+        assert far.refused == refused, "a server that refuses is not asked again"
+
+    def test_a_server_that_hangs_up_for_a_moment_is_called_again(
+        self, server: AsyncsshServer, far: Proxy, connect: Connect
+    ) -> None:
+        far.cut_after = [1]
+        connect(server, port=far.port).check()
+        assert far.cut_after == []
+
+    def test_a_file_that_is_short_is_read_over_one(self, server: AsyncsshServer, far: Proxy, connect: Connect) -> None:
+        (server.root / "b.bin").write_bytes(bytes(MIB))
+        with connect(server, port=far.port).open_file("b.bin") as stream:
+            assert len(stream.read()) == MIB
+        assert far.most_seen == 1
+
+    def test_losing_one_is_an_error_and_no_gap(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect
+    ) -> None:
+        connector = connect(server, port=far.port, max_connections=3)
+        far.cut_after = [10 * MIB]
+        with connector.open_file("a.bin") as stream, pytest.raises(TransferError, match="dropped the connection"):
+            stream.read()
+        with connector.open_file("a.bin") as stream:
+            assert stream.read() == content, "the next call connects anew"
+
+    def test_the_head_of_a_file_is_read_over_one(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect
+    ) -> None:
+        with connect(server, port=far.port).open_file("a.bin") as stream:
+            assert stream.read(3) == content[:3]
+        assert far.most_seen == 1
+
+    def test_abandoned_while_others_join(
+        self, server: AsyncsshServer, far: Proxy, content: bytes, connect: Connect
+    ) -> None:
+        connector = connect(server, port=far.port)
+        for _ in range(2):
+            with connector.open_file("a.bin") as stream:
+                assert stream.read(2 * MIB) == content[: 2 * MIB]
+        assert server.counts.connections == 3
+        connector.close()
+        far.wait_until_idle()
+
+
 @pytest.mark.openssh
 class TestOpenSsh:
     @pytest.fixture
@@ -433,6 +562,20 @@ class TestOpenSsh:
         modified_at = connector.stat_file("a.csv").modified_at
         assert modified_at is not None
         assert modified_at.isoformat() == "2023-11-14T22:13:20+00:00"
+
+    @pytest.mark.parametrize("algorithm", ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256"])
+    def test_a_certificate_of_an_authority_that_it_trusts(self, openssh: SftpServer, algorithm: str) -> None:
+        key, stranger = new_key(algorithm), new_key()
+        config = openssh.config(private_key=key_text(key))
+        for authority, fits in ((openssh.user_authority, True), (stranger, False)):
+            assert authority is not None
+            certificate = authority.generate_user_certificate(key, "feeds", principals=[openssh.username])
+            text = certificate.export_certificate().decode()
+            with closing(create_connector("sftp", config | {"certificate": text})) as connector:
+                if fits:
+                    connector.check()
+                else:
+                    assert "did not accept user" in failure(connector, AuthenticationError)
 
     def test_its_rsa_key_may_be_pinned_too(self, openssh: SftpServer) -> None:
         with closing(create_connector("sftp", openssh.config(host_key=openssh.other_host_keys[0]))) as connector:

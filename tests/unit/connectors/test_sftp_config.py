@@ -18,7 +18,7 @@ def test_a_host_is_only_a_host(host: str) -> None:
 
 
 def test_credentials_are_needed() -> None:
-    assert problem(password=None) == "give `password` or `private_key`."
+    assert problem(password=None) == "give `password`, `private_key` or `agent_socket`."
     assert problem(passphrase="x") == "`passphrase` belongs to `private_key`, which is missing."
 
 

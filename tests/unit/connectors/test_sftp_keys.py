@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from connectors import ConfigurationError
-from connectors.sftp.keys import load_private_key
+from connectors.sftp.keys import add_certificate, load_private_key
 from tests.servers.sftp import new_key, privatekeycontent
 
 ALGORITHMS = ["ssh-rsa", "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"]
@@ -83,3 +83,24 @@ def test_dsa_is_refused() -> None:
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     with pytest.raises(ConfigurationError, match="Use RSA, ECDSA or Ed25519: `ssh-keygen -t ed25519`"):
         load_private_key(text, None)
+
+
+def certificate_problem(text: str) -> str:
+    key = load_private_key(new_key().export_private_key().decode(), None)
+    with pytest.raises(ConfigurationError) as caught:
+        add_certificate(key, text)
+    return str(caught.value)
+
+
+def test_a_certificate_that_is_none() -> None:
+    assert certificate_problem("/etc/passwd").startswith("`certificate` can't be read: expected the text of a ")
+    plain = new_key().export_public_key().decode()
+    assert certificate_problem(plain).startswith("`certificate` is no user's certificate, but a plain key or a host's.")
+
+
+def test_a_certificate_of_a_host_or_of_another_key() -> None:
+    authority, key = new_key(), new_key()
+    host = authority.generate_host_certificate(key, "h").export_certificate().decode()
+    assert certificate_problem(host).startswith("`certificate` is no user's certificate, but a plain key or a host's.")
+    other = authority.generate_user_certificate(key, "u").export_certificate().decode()
+    assert certificate_problem(other) == "`certificate` belongs to another key than `private_key`. Give the pair."

@@ -12,13 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.sftp import wire
+from connectors.sftp.reading import OpenFile, read_blocks
 from connectors.sftp.session import SftpSession
 from connectors.sftp.wire import Fields, ProtocolError, StatusError, pack_string, pack_uint32
+from connectors.streams import Blocks
 
 Answer = Callable[[int, int, bytes], bytes]
 """Kind, id and body of a request; returns the packets that answer it."""
 
 VERSION = wire.pack_packet(wire.VERSION, pack_uint32(3))
+MIB = 1024 * 1024
 HANDLE = pack_string(b"h")
 
 
@@ -32,6 +35,10 @@ def status(request: int, code: int, text: bytes = b"") -> bytes:
 
 def handle(request: int) -> bytes:
     return packet(wire.HANDLE, request, HANDLE)
+
+
+def blocks_of(ours: SftpSession, *, offset: int = 0, end: int | None) -> Blocks:
+    return read_blocks(OpenFile(session=ours, handle=HANDLE), offset=offset, end=end, window_bytes=MIB)
 
 
 @contextmanager
@@ -128,7 +135,7 @@ def test_more_bytes_than_were_asked_for() -> None:
         session(lambda _, request, __: packet(wire.DATA, request, pack_string(b"123456"))) as ours,
         pytest.raises(ProtocolError, match="more bytes than were asked for"),
     ):
-        list(ours.read_blocks(HANDLE, offset=0, end=5))
+        list(blocks_of(ours, end=5))
 
 
 def test_a_status_keeps_code_and_words() -> None:
@@ -161,7 +168,7 @@ def test_the_server_hangs_up() -> None:
 def test_reads_every_byte_in_order_however_short_the_answers(most: int, known_size: bool) -> None:
     content = bytes(range(256)) * 1200
     with session(file_of(content, most=most)) as ours:
-        blocks = ours.read_blocks(HANDLE, offset=7, end=len(content) if known_size else None)
+        blocks = blocks_of(ours, offset=7, end=len(content) if known_size else None)
         assert b"".join(blocks) == content[7:]
 
 
@@ -174,26 +181,26 @@ def test_a_short_answer_does_not_slow_the_next_file_down() -> None:
         return answer(kind, request, body)
 
     with session(record) as ours:
-        assert sum(map(len, ours.read_blocks(HANDLE, offset=0, end=None))) == 40_000
+        assert sum(map(len, blocks_of(ours, end=None))) == 40_000
         asked.clear()
-        assert sum(map(len, ours.read_blocks(HANDLE, offset=0, end=40_000))) == 40_000
+        assert sum(map(len, blocks_of(ours, end=40_000))) == 40_000
     assert asked == [32_768, 7_232]
 
 
 def test_answers_in_another_order() -> None:
     content = bytes(range(256)) * 512  # four requests of 32 KiB
     with session(file_of(content, reverse=True)) as ours:
-        assert b"".join(ours.read_blocks(HANDLE, offset=0, end=len(content))) == content
+        assert b"".join(blocks_of(ours, end=len(content))) == content
 
 
 def test_an_abandoned_read_leaves_the_session_usable() -> None:
     content = bytes(4 * 1024 * 1024)
     with session(file_of(content)) as ours:
         for _ in range(20):
-            blocks = ours.read_blocks(HANDLE, offset=0, end=len(content))
+            blocks = blocks_of(ours, end=len(content))
             next(blocks)
             blocks.close()
-        assert sum(map(len, ours.read_blocks(HANDLE, offset=0, end=len(content)))) == len(content)
+        assert sum(map(len, blocks_of(ours, end=len(content)))) == len(content)
 
 
 def test_the_limits_of_a_server_are_kept() -> None:
@@ -207,7 +214,10 @@ def test_the_limits_of_a_server_are_kept() -> None:
         return packet(wire.DATA, request, pack_string(bytes(asked[-1])))
 
     with session(answer, version=version) as ours:
-        assert sum(map(len, ours.read_blocks(HANDLE, offset=0, end=25000))) == 25000
+        assert (
+            sum(map(len, read_blocks(OpenFile(session=ours, handle=HANDLE), window_bytes=MIB, offset=0, end=25000)))
+            == 25000
+        )
     assert asked == [10000, 10000, 5000]
 
 
@@ -249,3 +259,45 @@ def test_no_bytes_break_the_reader_of_fields(data: bytes) -> None:
     except ProtocolError:
         return
     assert len(entry.name) + len(entry.long_name) + 12 <= len(data)
+
+
+@pytest.mark.parametrize("most", [1 << 30, 5000])
+def test_two_sessions_read_one_file_in_order(most: int) -> None:
+    content = bytes(range(256)) * 4096 * 5 + b"end"
+    asked: set[int] = set()
+
+    def counted(name: int) -> Answer:
+        answer = file_of(content, most=most)
+
+        def record(kind: int, request: int, body: bytes) -> bytes:
+            asked.add(name)
+            return answer(kind, request, body)
+
+        return record
+
+    with session(counted(1)) as first, session(counted(2)) as second:
+        joining = iter([[], [OpenFile(session=second, handle=HANDLE)]])
+        asked.clear()
+        blocks = read_blocks(
+            OpenFile(session=first, handle=HANDLE),
+            offset=3,
+            end=len(content),
+            window_bytes=MIB,
+            joining=lambda: next(joining, []),
+        )
+        assert b"".join(blocks) == content[3:]
+    assert asked == {1, 2}
+
+
+def test_a_file_that_ends_early_ends_early_in_every_session() -> None:
+    content = bytes(3 * MIB)
+    with session(file_of(content)) as first, session(file_of(content)) as second:
+        joining = iter([[OpenFile(session=second, handle=HANDLE)]])
+        blocks = read_blocks(
+            OpenFile(session=first, handle=HANDLE),
+            offset=0,
+            end=9 * MIB,
+            window_bytes=MIB,
+            joining=lambda: next(joining, []),
+        )
+        assert sum(map(len, blocks)) == len(content)
