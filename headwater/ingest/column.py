@@ -91,11 +91,13 @@ class LeafColumn(Column):
     Attributes:
         storage: What values that were converted one by one make an array of, before the cast to `gathered_type`.
         native: Types of JSON values that count as not converted.
+        as_it_is: The one of them whose values need no reading at all, if there is one.
         read_value: As `read`.
     """
 
     storage: pa.DataType
     native: tuple[type, ...] = ()
+    as_it_is: type | None = None
 
     def __init__(
         self,
@@ -142,6 +144,9 @@ class LeafColumn(Column):
         for position, value in enumerate(values):
             if value is None or (value == "" and not self._element):
                 converted.append(None)
+                continue
+            if type(value) is self.as_it_is:
+                converted.append(value)
                 continue
             try:
                 converted.append(self.read_value(value))

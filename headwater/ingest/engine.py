@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from headwater.formats.blocks import Block
 from headwater.ingest.assemble import FastRows, Place, assemble
-from headwater.ingest.collector import paused_collector
 from headwater.ingest.column import Tally
 from headwater.ingest.judge import Judge, Verdict, unreadable
 from headwater.ingest.nested import Doubts, ObjectColumn
@@ -66,8 +65,7 @@ class JsonEngine:
             sample = choose_sample(block.records, seen.read)
             self._unknown.count(sample, seen.unknown_fields)
             seen.sampled += len(sample)
-        with paused_collector():
-            gathered, positions, doubts = self._gather(block, seen.tally)
+        gathered, positions, doubts = self._gather(block, seen.tally)
         array, unread = self._root.convert_records(gathered, seen.tally)
         by_row = _by_row(doubts, unread, self._root.check_records(array))
         fast = FastRows(batch=pa.RecordBatch.from_struct_array(array), positions=positions, suspects=sorted(by_row))

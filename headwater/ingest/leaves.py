@@ -36,6 +36,7 @@ class TextColumn(LeafColumn):
 
     storage = pa.string()
     native = (str,)
+    as_it_is = str
 
     def __init__(self, shape: Shape, *, element: bool) -> None:
         super().__init__(shape, element=element, read=to_text)
@@ -59,6 +60,7 @@ class NumberColumn(LeafColumn):
         whole = shape.kind is not Kind.DOUBLE
         super().__init__(shape, element=element, read=integer_reader(shape.kind) if whole else to_double)
         self.native = (int,) if whole else (int, float)
+        self.as_it_is = None if whole else float
         self.storage = self.type
         self._native_types = frozenset({*self.native, type(None)})
         self._plain = _WHOLE if whole else _NUMBER

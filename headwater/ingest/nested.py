@@ -15,7 +15,7 @@ from headwater.ingest.rules import find_broken, nulls_in
 from headwater.ingest.shape import Shape, escape
 
 Doubts = dict[str, list[int]]
-"""Positions of records by the name of the field that is in doubt; at "" where it is the record itself."""
+"""Positions of records by the name of the field that is in doubt; at "" where it is the record as a whole."""
 
 
 class ObjectColumn(Column):
@@ -56,13 +56,14 @@ class ObjectColumn(Column):
         return pa.StructArray.from_arrays(arrays, fields=list(self.type), mask=mask), found
 
     def check_records(self, records: pa.StructArray) -> Doubts:
-        """The positions of records that may break a rule, by field; at "" where the object itself is in doubt."""
-        found = {name: column.check(records.field(place)) for place, (name, column) in enumerate(self.fields.items())}
-        itself = find_broken(self._rules, records)
-        for name in self._required & self.fields.keys():
-            missing = nulls_in(records.field(name))
-            itself += set(missing).difference(nulls_in(records)) if missing else []
-        return found | {"": itself}
+        """The positions of records that lack a field or may break a rule, by field; at "" where it is their own."""
+        found: Doubts = {"": find_broken(self._rules, records)}
+        for place, (name, column) in enumerate(self.fields.items()):
+            array = records.field(place)
+            found[name] = column.check(array)
+            if name in self._required and array.null_count:
+                found[name] += set(nulls_in(array)).difference(nulls_in(records))
+        return found
 
     def convert(self, gathered: pa.Array, tally: Tally) -> tuple[pa.Array, list[int]]:
         """The same for an object below a record."""
