@@ -1,5 +1,6 @@
 """The engine for delimited files: columns of texts to columns of fields, whole columns at a time."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Any
@@ -62,12 +63,12 @@ class DelimitedEngine:
         fast = FastRows(
             batch=pa.RecordBatch.from_struct_array(array), positions=texts.positions, suspects=sorted(suspects)
         )
-        places = {position: row for row, position in enumerate(texts.positions)} if suspects else {}
 
         def look(position: int) -> Verdict:
             if position in texts.faults:
                 return Verdict(record=None, problems=(unreadable(texts.faults[position], rule=RULE),))
-            record = apply_mappings(self._mappings, row_of(texts, self._header, places[position]))
+            row = bisect_left(texts.positions, position)
+            record = apply_mappings(self._mappings, row_of(texts, self._header, row))
             return self._judge.judge_value(record, mapped=self._mapped)
 
         return assemble(block, fast, place, look=look, restore=self._inner.restore)

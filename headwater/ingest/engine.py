@@ -93,9 +93,8 @@ class JsonEngine:
         arrays: list[pa.StructArray] = []
         positions: list[int] = []
         doubts: Doubts = {}
-        text = b"\n".join(block.records)
-        is_clean = not block.faults and is_utf8(text)
-        for part in _slices(len(block.records), -(-len(text) // self._slice_bytes)):
+        is_clean = not block.faults and are_utf8(block.records)
+        for part in _slices(len(block.records), -(-sum(map(len, block.records)) // self._slice_bytes)):
             rows, places = self._decode_part(block, part, is_clean=is_clean)
             array, misfits = self._root.gather_records(rows, tally)
             for name, found in misfits.items():
@@ -116,7 +115,7 @@ class JsonEngine:
         positions: list[int] = []
         for position in part:
             record = block.records[position]
-            if position in block.faults or not (is_clean or is_utf8(record)):
+            if position in block.faults or not (is_clean or are_utf8([record])):
                 continue
             try:
                 rows.append(self._decode(record))
@@ -143,10 +142,11 @@ def _by_row(*doubts: Doubts) -> dict[int, Collection[str]]:
     return {row: () if "" in names else names for row, names in found.items()}
 
 
-def is_utf8(text: bytes) -> bool:
-    """Whether a text is UTF-8 throughout; the typed decode does not look into what it skips."""
+def are_utf8(texts: list[bytes]) -> bool:
+    """Whether all texts are UTF-8 throughout; the typed decode does not look into what it skips."""
+    doubtful = [text for text in texts if not text.isascii()]
     try:
-        pa.array([text], pa.binary()).cast(pa.string())
+        pa.array([b"\n".join(doubtful)], pa.binary()).cast(pa.string())
     except pa.ArrowInvalid:
         return False
     return True

@@ -75,13 +75,22 @@ class NumberColumn(LeafColumn):
     def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
         texts = without_empty(texts)
         digits_only = self.shape.kind is not Kind.DOUBLE and pc.ascii_is_decimal(texts).false_count == 0
-        if not digits_only and pc.match_substring_regex(texts, self._plain).false_count:
-            return self._gather_singly(texts.to_pylist(), tally)
+        plain = None if digits_only else pc.match_substring_regex(texts, self._plain)
+        if plain is not None and plain.false_count:
+            return self._parse_odd(texts, pc.fill_null(plain, True), tally)
         try:
-            array = pc.replace_substring_regex(texts, r"^\+", "").cast(self.type)
+            array = pc.ascii_ltrim(texts, "+").cast(self.type)
         except pa.ArrowInvalid:
             return self._gather_singly(texts.to_pylist(), tally)
         return (array, []) if self._fits(array) else self._gather_singly(texts.to_pylist(), tally)
+
+    def _parse_odd(self, texts: pa.StringArray, plain: pa.BooleanArray, tally: Tally) -> tuple[pa.Array, list[int]]:
+        """A column some of whose texts are written in another way than usual, or are no numbers: these one by one."""
+        array, misfits = self._parse(pc.if_else(plain, texts, None), tally)
+        odd = pc.invert(plain)
+        places = pc.indices_nonzero(odd).to_pylist()
+        numbers, found = self._gather_singly(texts.filter(odd).to_pylist(), tally)
+        return pc.replace_with_mask(array, odd, numbers), sorted(misfits + [places[position] for position in found])
 
     def _gather_whole(self, values: Sequence[Any]) -> pa.Array:
         if not self._native_types.issuperset(map(type, values)):
