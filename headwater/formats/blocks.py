@@ -23,7 +23,7 @@ class Limits:
         max_record_bytes: A longer record is rejected, unread.
     """
 
-    block_bytes: int = 256 * 1024
+    block_bytes: int = 1024 * 1024
     max_record_bytes: int = 16 * 1024 * 1024
 
 

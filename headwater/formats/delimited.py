@@ -79,9 +79,10 @@ class _Framer:
             return None
         records = lines
         if b"\r" in text:
-            records = [line.removesuffix(b"\r") for line in lines]
-            at_ends = sum(map(len, lines)) - sum(map(len, records))
-            if text.count(b"\r") != at_ends or b"" in records:
+            if not text.count(b"\r") == len(lines) == text.count(b"\r\n") + text.endswith(b"\r"):
+                return None
+            records = text[:-1].split(b"\r\n")
+            if b"" in records:
                 return None
         offsets = list(map(add, accumulate(map(len, lines), initial=self._offset), range(len(lines))))
         first, self._line = self._line, self._line + len(lines)

@@ -112,6 +112,8 @@ def _parse(data: bytes, width: int, options: FormatOptions) -> tuple[list[pa.Str
 
 
 def _is_utf8(text: bytes) -> bool:
+    if text.isascii():
+        return True
     try:
         text.decode()
     except UnicodeDecodeError:

@@ -95,11 +95,12 @@ def row_error(block: Block, position: int, problems: tuple[Problem, ...], place:
 
 def _locate(batch: pa.RecordBatch, block: Block, positions: Sequence[int], place: Place) -> pa.RecordBatch:
     """The batch with its provenance columns."""
-    numbers = pa.array([place.first_row + position for position in positions], ROW_NUMBER.type)
+    chosen = pa.array(positions, ROW_NUMBER.type)
+    numbers = pc.add(chosen, place.first_row)
     if block.offsets is None:
         offsets = pa.nulls(batch.num_rows, BYTE_OFFSET.type)
     else:
-        offsets = pa.array([block.offsets[position] for position in positions], BYTE_OFFSET.type)
+        offsets = pa.array(block.offsets, BYTE_OFFSET.type).take(chosen)
     schema = batch.schema.append(ROW_NUMBER).append(BYTE_OFFSET)
     return pa.RecordBatch.from_arrays([*batch.columns, numbers, offsets], schema=schema)
 

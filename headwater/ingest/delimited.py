@@ -1,6 +1,8 @@
 """The engine for delimited files: columns of texts to columns of fields, whole columns at a time."""
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -56,60 +58,58 @@ class DelimitedEngine:
     def read(self, block: Block, place: Place, seen: Observations) -> Chunk:
         """Read a block of delimited records."""
         texts = parse_fields(block, len(self._header), self._options)
-        array, suspects = self._object(self._root, self._tree, texts, seen)
+        array, misfits = self._object(self._root, self._tree, texts, seen)
+        suspects = misfits.union(*self._root.check_records(array).values())
         fast = FastRows(
-            batch=pa.RecordBatch.from_struct_array(array), positions=texts.positions, suspects=sorted(set(suspects))
+            batch=pa.RecordBatch.from_struct_array(array), positions=texts.positions, suspects=sorted(suspects)
         )
-        places = {position: row for row, position in enumerate(texts.positions)} if suspects else {}
 
         def look(position: int) -> Verdict:
             if position in texts.faults:
                 return Verdict(record=None, problems=(unreadable(texts.faults[position], rule=RULE),))
-            record = apply_mappings(self._mappings, row_of(texts, self._header, places[position]))
+            row = bisect_left(texts.positions, position)
+            record = apply_mappings(self._mappings, row_of(texts, self._header, row))
             return self._judge.judge_value(record, mapped=self._mapped)
 
         return assemble(block, fast, place, look=look, restore=self._inner.restore)
 
     def _object(
         self, column: ObjectColumn, tree: Mapping[str, Any], texts: TextFields, seen: Observations
-    ) -> tuple[pa.StructArray, list[int]]:
+    ) -> tuple[pa.StructArray, set[int]]:
         """An object's fields from their columns; it is absent where all of them are."""
-        count = len(texts.positions)
-        arrays: list[pa.Array] = []
-        suspects: list[int] = []
-        absent = None if column is self._root else pa.array([True] * count, pa.bool_())
+        arrays: dict[str, pa.Array] = {}
+        misfits: set[int] = set()
         for name, field in column.fields.items():
-            array: pa.Array = pa.nulls(count, field.type)
-            found: list[int] = []
+            array: pa.Array = pa.nulls(len(texts.positions), field.type)
+            found: Iterable[int] = ()
             if name in tree and isinstance(field, ObjectColumn):
                 array, found = self._object(field, tree[name], texts, seen)
             elif name in tree and isinstance(field, LeafColumn):
                 array, found = self._leaf(field, tree[name], texts, seen)
-            if absent is not None and name in tree:
-                absent = pc.and_(absent, pc.is_null(array))
-            arrays.append(array)
-            suspects += found
-        struct = pa.StructArray.from_arrays(arrays, fields=list(column.type), mask=absent)
-        for name in column.shape.required:
-            if name in column.fields:
-                missing = pc.is_null(arrays[list(column.fields).index(name)])
-                missing = missing if absent is None else pc.and_not(missing, absent)
-                suspects += pc.indices_nonzero(missing).to_pylist()
-        return struct, suspects + column.check(struct)
+            arrays[name] = array
+            misfits.update(found)
+        mask = None if column is self._root else _all_null([arrays[name] for name in tree])
+        return pa.StructArray.from_arrays(list(arrays.values()), fields=list(column.type), mask=mask), misfits
 
     def _leaf(
         self, column: LeafColumn, mapping: CompiledMapping, texts: TextFields, seen: Observations
     ) -> tuple[pa.Array, list[int]]:
-        count = len(texts.positions)
         if mapping.path is None:
-            values = pa.repeat(pa.scalar(mapping.source, pa.string()), count)
+            values = pa.repeat(pa.scalar(mapping.source, pa.string()), len(texts.positions))
         else:
             values = texts.columns[self._header.index(mapping.source)]
         array, misfits = column.parse(values, seen.tally)
         if self._mapped and misfits:
             seen.left_out[column.shape.pointer] += len(misfits)
             misfits = []
-        return array, misfits + column.check(array)
+        return array, misfits
+
+
+def _all_null(arrays: list[pa.Array]) -> pa.BooleanArray | None:
+    """Where all of some arrays are null; None if that is nowhere so."""
+    if any(array.null_count == 0 for array in arrays):
+        return None
+    return reduce(pc.and_, map(pc.is_null, arrays))
 
 
 class RowwiseDelimitedEngine:

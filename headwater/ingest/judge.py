@@ -115,16 +115,16 @@ class Judge:
 
         Args:
             raw: The record.
-            doubtful: Names of fields, if it is known that all others are right, and the record as a whole.
+            doubtful: Names of fields, if it is known that all others are there and right, and the record as a whole.
         """
         try:
             value = parse_record(raw)
         except UnreadableError as error:
             return Verdict(record=None, problems=(unreadable(str(error)),))
         if doubtful and self._oracle.is_divisible:
-            part = self._judge({name: value.get(name) for name in doubtful}, Conversion(), in_part=True)
-            if part.record is None:
-                return part
+            found = self._judge({name: value.get(name) for name in doubtful}, Conversion(), part=doubtful)
+            if found.record is None:
+                return found
         return self._judge(value, Conversion())
 
     def judge_value(self, value: dict[str, Any], *, mapped: bool) -> Verdict:
@@ -136,24 +136,19 @@ class Judge:
         """
         return self._judge(value, Conversion(dropping=mapped))
 
-    def _judge(self, value: dict[str, Any], conversion: Conversion, *, in_part: bool = False) -> Verdict:
+    def _judge(self, value: dict[str, Any], conversion: Conversion, *, part: Collection[str] | None = None) -> Verdict:
         try:
             converted = conversion.record(self._root, value)
-            broken = self._broken_rules(converted, in_part=in_part)
-            restated = msgspec.json.encode(converted)
+            problems = conversion.problems[:MAX_PROBLEMS]
+            blamed = {problem.pointer for problem in problems if problem.code != CODE_MAPPING}
+            faults = self._oracle.find_faults(converted, MAX_PROBLEMS, part=part, blamed=blamed)
+            broken = list(dict.fromkeys(problem for fault in faults for problem in explain(fault)))
+            broken = [problem for problem in broken if problem.pointer not in blamed]
+            if broken or blamed:
+                return Verdict(record=None, problems=tuple([*problems, *broken][:MAX_PROBLEMS]))
+            return Verdict(record=msgspec.json.encode(converted), problems=tuple(problems))
         except RecursionError:
             return Verdict(record=None, problems=(unreadable(TOO_DEEP),))
-        problems = conversion.problems[:MAX_PROBLEMS]
-        blamed = {problem.pointer for problem in problems if problem.code != CODE_MAPPING}
-        broken = [problem for problem in broken if problem.pointer not in blamed]
-        if broken or blamed:
-            return Verdict(record=None, problems=tuple([*problems, *broken][:MAX_PROBLEMS]))
-        return Verdict(record=restated, problems=tuple(problems))
-
-    def _broken_rules(self, record: dict[str, Any], *, in_part: bool) -> list[Problem]:
-        """What the oracle says of a converted record, each thing once."""
-        faults = self._oracle.find_faults(record, MAX_PROBLEMS, in_part=in_part)
-        return list(dict.fromkeys(problem for fault in faults for problem in explain(fault)))
 
 
 def unreadable(message: str, *, rule: str = "json") -> Problem:

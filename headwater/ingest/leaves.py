@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from types import NoneType
 from typing import Any
 
 import pyarrow as pa
@@ -35,6 +36,7 @@ class TextColumn(LeafColumn):
 
     storage = pa.string()
     native = (str,)
+    as_it_is = str
 
     def __init__(self, shape: Shape, *, element: bool) -> None:
         super().__init__(shape, element=element, read=to_text)
@@ -58,6 +60,7 @@ class NumberColumn(LeafColumn):
         whole = shape.kind is not Kind.DOUBLE
         super().__init__(shape, element=element, read=integer_reader(shape.kind) if whole else to_double)
         self.native = (int,) if whole else (int, float)
+        self.as_it_is = None if whole else float
         self.storage = self.type
         self._native_types = frozenset({*self.native, type(None)})
         self._plain = _WHOLE if whole else _NUMBER
@@ -72,13 +75,22 @@ class NumberColumn(LeafColumn):
     def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
         texts = without_empty(texts)
         digits_only = self.shape.kind is not Kind.DOUBLE and pc.ascii_is_decimal(texts).false_count == 0
-        if not digits_only and pc.match_substring_regex(texts, self._plain).false_count:
-            return self._gather_singly(texts.to_pylist(), tally)
+        plain = None if digits_only else pc.match_substring_regex(texts, self._plain)
+        if plain is not None and plain.false_count:
+            return self._parse_odd(texts, pc.fill_null(plain, True), tally)
         try:
-            array = pc.replace_substring_regex(texts, r"^\+", "").cast(self.type)
+            array = pc.ascii_ltrim(texts, "+").cast(self.type)
         except pa.ArrowInvalid:
             return self._gather_singly(texts.to_pylist(), tally)
         return (array, []) if self._fits(array) else self._gather_singly(texts.to_pylist(), tally)
+
+    def _parse_odd(self, texts: pa.StringArray, plain: pa.BooleanArray, tally: Tally) -> tuple[pa.Array, list[int]]:
+        """A column some of whose texts are written in another way than usual, or are no numbers: these one by one."""
+        array, misfits = self._parse(pc.if_else(plain, texts, None), tally)
+        odd = pc.invert(plain)
+        places = pc.indices_nonzero(odd).to_pylist()
+        numbers, found = self._gather_singly(texts.filter(odd).to_pylist(), tally)
+        return pc.replace_with_mask(array, odd, numbers), sorted(misfits + [places[position] for position in found])
 
     def _gather_whole(self, values: Sequence[Any]) -> pa.Array:
         if not self._native_types.issuperset(map(type, values)):
@@ -117,36 +129,49 @@ class BooleanColumn(LeafColumn):
 
 
 class TimestampColumn(LeafColumn):
-    """Instants, as `timestamp[us, UTC]`."""
+    """Instants, as `timestamp[us, UTC]`; gathered as texts and numbers, of which a value is one."""
 
-    storage = pa.int64()
-    native = (str,)
+    native = (str, int)
 
     def __init__(self, shape: Shape, *, element: bool, options: TimestampOptions) -> None:
         self._to_micros = timestamp_reader(options)
-        super().__init__(shape, element=element, read=self._to_micros)
+        super().__init__(shape, element=element, read=self._to_micros, gathered_type=_TEXT_OR_NUMBER)
         self._options = options
 
     def restate(self, value: object) -> object:
         """RFC 3339 in UTC, with microseconds."""
         return format_micros(self._to_micros(value))
 
+    def convert(self, gathered: pa.Array, tally: Tally) -> tuple[pa.Array, list[int]]:
+        """Texts and numbers to instants."""
+        texts, numbers = gathered.field(0), gathered.field(1)
+        instants, unread = self._take(read_timestamps(texts, self._options), tally)
+        if numbers.null_count == len(numbers):
+            return instants, unread
+        epochs, more = self._take(read_epochs(numbers, self._options), tally)
+        return pc.coalesce(instants, epochs), unread + more
+
     def _gather(self, values: Sequence[Any], tally: Tally) -> tuple[pa.Array, list[int]]:
-        kinds = set(map(type, values))
-        if not kinds <= {str, int, type(None)}:
-            return self._gather_singly(values, tally)
-        if int not in kinds:
-            return self._take(read_timestamps(self._texts(values), self._options), tally)
         try:
+            return self._gather_whole(values), []
+        except (pa.ArrowTypeError, OverflowError):
+            misfits = [place for place, value in enumerate(values) if not _may_be_timestamp(value)]
+            return self._gather_whole([value if _may_be_timestamp(value) else None for value in values]), misfits
+
+    def _gather_whole(self, values: Sequence[Any]) -> pa.Array:
+        kinds = set(map(type, values))
+        if not kinds <= _TIMESTAMP_KINDS:
+            raise pa.ArrowTypeError("not all of the native type")
+        if "" in values:
+            values = [None if value == "" else value for value in values]
+            kinds.add(NoneType)
+        texts, numbers = values, pa.nulls(len(values), pa.int64())
+        if int in kinds:
+            texts = [value if type(value) is str else None for value in values]
             numbers = pa.array([value if type(value) is int else None for value in values], pa.int64())
-        except OverflowError:
-            return self._gather_singly(values, tally)
-        epochs, misfits = self._take(read_epochs(numbers, self._options), tally)
-        if str not in kinds:
-            return epochs, misfits
-        texts = self._texts([value if type(value) is str else None for value in values])
-        instants, more = self._take(read_timestamps(texts, self._options), tally)
-        return pc.coalesce(instants, epochs), misfits + more
+        absent = pa.array([value is None for value in values], pa.bool_()) if NoneType in kinds else None
+        parts = [pa.array(texts, pa.string()), numbers]
+        return pa.StructArray.from_arrays(parts, fields=list(_TEXT_OR_NUMBER), mask=absent)
 
     def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
         texts = without_empty(texts)
@@ -158,36 +183,41 @@ class TimestampColumn(LeafColumn):
         instants, more = self._take(read_timestamps(pc.if_else(digits, None, texts), self._options), tally)
         return pc.coalesce(instants, epochs), misfits + more
 
-    def _texts(self, values: Sequence[Any]) -> pa.StringArray:
-        return without_empty(pa.array(values, pa.string()))
-
     def _take(self, read: ReadColumn, tally: Tally) -> tuple[pa.Array, list[int]]:
         for rule, count in read.rules.items():
             tally[self.shape.pointer, rule] += count
         return read.array, read.unread
 
 
-class DateColumn(LeafColumn):
-    """Dates, as `date32`."""
+_TEXT_OR_NUMBER = pa.struct([pa.field("text", pa.string()), pa.field("number", pa.int64())])
+_TIMESTAMP_KINDS = frozenset({str, int, NoneType})
+_LEAST, _MOST = INTEGER_RANGES[Kind.LONG]
 
-    storage = pa.date32()
+
+def _may_be_timestamp(value: object) -> bool:
+    """Whether a decoded value is a text, a whole number that a column can hold, or none at all."""
+    return type(value) is str or value is None or (type(value) is int and _LEAST <= value <= _MOST)
+
+
+class DateColumn(LeafColumn):
+    """Dates, as `date32`; gathered as texts."""
+
+    storage = pa.string()
     native = (str,)
 
     def __init__(self, shape: Shape, *, element: bool, options: TimestampOptions) -> None:
-        self._to_date = date_reader(options)
-        super().__init__(shape, element=element, read=self._to_date)
+        to_date = date_reader(options)
+        super().__init__(
+            shape, element=element, read=lambda value: to_date(value).isoformat(), gathered_type=pa.string()
+        )
         self._options = options
 
-    def restate(self, value: object) -> object:
-        """`YYYY-MM-DD`."""
-        return self._to_date(value).isoformat()
+    def convert(self, gathered: pa.Array, tally: Tally) -> tuple[pa.Array, list[int]]:
+        """Texts to dates."""
+        return self._parse(gathered, tally)
 
-    def _gather(self, values: Sequence[Any], tally: Tally) -> tuple[pa.Array, list[int]]:
-        try:
-            texts = pa.array(values, pa.string())
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            return self._gather_singly(values, tally)
-        return self._parse(texts, tally)
+    def _gather_whole(self, values: Sequence[Any]) -> pa.Array:
+        return without_empty(pa.array(values, pa.string()))
 
     def _parse(self, texts: pa.StringArray, tally: Tally) -> tuple[pa.Array, list[int]]:
         read = read_dates(without_empty(texts), self._options)

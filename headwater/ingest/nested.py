@@ -11,7 +11,11 @@ import pyarrow.compute as pc
 from msgspec.structs import astuple
 
 from headwater.ingest.column import Column, LeafColumn, Scalar, Tally
+from headwater.ingest.rules import find_broken, nulls_in
 from headwater.ingest.shape import Shape, escape
+
+Doubts = dict[str, list[int]]
+"""Positions of records by the name of the field that is in doubt; at "" where it is the record as a whole."""
 
 
 class ObjectColumn(Column):
@@ -24,7 +28,8 @@ class ObjectColumn(Column):
     """
 
     def __init__(self, shape: Shape, fields: dict[str, Column]) -> None:
-        super().__init__(shape)
+        gathered = [pa.field(name, column.gathered_type) for name, column in fields.items()]
+        super().__init__(shape, gathered_type=pa.struct(gathered))
         self.fields = fields
         self.row_class = _make_row_class(shape, fields)
         self.decoded_type = self.row_class | Scalar
@@ -35,42 +40,65 @@ class ObjectColumn(Column):
         self._absent = self.row_class()
         self._required = shape.required
 
-    def build_records(self, rows: Sequence[Any], tally: Tally) -> tuple[pa.StructArray, dict[str, list[int]]]:
-        """Decoded records to an array, and the positions of suspects by the field that is in doubt.
+    def gather_records(self, rows: Sequence[Any], tally: Tally) -> tuple[pa.StructArray, Doubts]:
+        """Decoded records to an array of `gathered_type`, and by field the positions of what fits no such array."""
+        arrays, found = self._gather_fields(rows, tally)
+        return pa.StructArray.from_arrays(arrays, fields=list(self.gathered_type)), found
 
-        Those for which the object itself is in doubt, with rules that bear on several fields, are at "".
-        """
-        arrays, suspects = self._build_fields(rows, tally)
-        struct = pa.StructArray.from_arrays(arrays, fields=list(self.type))
-        suspects.setdefault("", []).extend(self.check(struct))
-        return struct, suspects
+    def convert_records(self, gathered: pa.StructArray, tally: Tally) -> tuple[pa.StructArray, Doubts]:
+        """What was gathered to an array of `type`, and by field the positions of what does not convert."""
+        found: Doubts = {}
+        arrays = []
+        for place, (name, column) in enumerate(self.fields.items()):
+            array, found[name] = column.convert(gathered.field(place), tally)
+            arrays.append(array)
+        mask = pc.is_null(gathered) if gathered.null_count else None
+        return pa.StructArray.from_arrays(arrays, fields=list(self.type), mask=mask), found
+
+    def check_records(self, records: pa.StructArray) -> Doubts:
+        """The positions of records that lack a field or may break a rule, by field; at "" where it is their own."""
+        found: Doubts = {"": find_broken(self._rules, records)}
+        for place, (name, column) in enumerate(self.fields.items()):
+            array = records.field(place)
+            found[name] = column.check(array)
+            if name in self._required and array.null_count:
+                found[name] += set(nulls_in(array)).difference(nulls_in(records))
+        return found
+
+    def convert(self, gathered: pa.Array, tally: Tally) -> tuple[pa.Array, list[int]]:
+        """The same for an object below a record."""
+        if self._is_final:
+            return gathered, []
+        array, found = self.convert_records(gathered, tally)
+        return array, list(chain.from_iterable(found.values()))
+
+    def check(self, array: pa.Array) -> list[int]:
+        """The same for an object below a record."""
+        if array.null_count == len(array):
+            return []
+        return list(chain.from_iterable(self.check_records(array).values()))
 
     def _gather(self, values: Sequence[Any], tally: Tally) -> tuple[pa.Array, list[int]]:
-        absent, suspects = None, []
+        mask, misfits = None, []
         if set(map(type, values)) != {self.row_class}:
-            suspects = [i for i, value in enumerate(values) if isinstance(value, str | int | float)]
+            misfits = [i for i, value in enumerate(values) if isinstance(value, str | int | float)]
             absent = [type(value) is not self.row_class for value in values]
             values = [self._absent if gone else value for value, gone in zip(values, absent, strict=True)]
-        arrays, doubts = self._build_fields(values, tally)
-        found = chain.from_iterable(doubts.values())
-        suspects += found if absent is None else [position for position in found if not absent[position]]
-        mask = None if absent is None else pa.array(absent, pa.bool_())
-        struct = pa.StructArray.from_arrays(arrays, fields=list(self.type), mask=mask)
-        return struct, suspects
+            mask = pa.array(absent, pa.bool_())
+        arrays, found = self._gather_fields(values, tally)
+        struct = pa.StructArray.from_arrays(arrays, fields=list(self.gathered_type), mask=mask)
+        return struct, misfits + list(chain.from_iterable(found.values()))
 
-    def _build_fields(self, values: Sequence[Any], tally: Tally) -> tuple[list[pa.Array], dict[str, list[int]]]:
-        """Arrays of the fields, and the positions of suspects by field; at "", those that lack a required one."""
+    def _gather_fields(self, values: Sequence[Any], tally: Tally) -> tuple[list[pa.Array], Doubts]:
         arrays = []
-        suspects: dict[str, list[int]] = {}
+        misfits: Doubts = {}
         members = zip(*map(astuple, values), strict=True) if values else repeat(())
         for (name, column), member_values in zip(self.fields.items(), members, strict=False):
-            array, found = column.build(member_values, tally)
-            if name in self._required and array.null_count:
-                suspects.setdefault("", []).extend(pc.indices_nonzero(pc.is_null(array)).to_pylist())
+            array, found = column.gather(member_values, tally)
             if found:
-                suspects[name] = found
+                misfits[name] = found
             arrays.append(array)
-        return arrays, suspects
+        return arrays, misfits
 
 
 class ArrayColumn(Column):
@@ -81,18 +109,28 @@ class ArrayColumn(Column):
     """
 
     def __init__(self, shape: Shape, element: Column) -> None:
-        super().__init__(shape)
+        super().__init__(shape, gathered_type=pa.list_(element.gathered_type))
         self.element = element
         self.decoded_type = list[element.decoded_type] | Scalar  # type: ignore[name-defined]
 
+    def convert(self, gathered: pa.Array, tally: Tally) -> tuple[pa.Array, list[int]]:
+        """The elements converted."""
+        if self._is_final:
+            return gathered, []
+        elements, found = self.element.convert(gathered.values, tally)
+        mask = pc.is_null(gathered) if gathered.null_count else None
+        array = pa.ListArray.from_arrays(gathered.offsets, elements, type=self.type, mask=mask)
+        return array, _owners(found, gathered)
+
+    def _check_below(self, array: pa.Array) -> list[int]:
+        return _owners(self.element.check(array.values) + nulls_in(array.values), array)
+
     def _gather(self, values: Sequence[Any], tally: Tally) -> tuple[pa.Array, list[int]]:
-        values, mask, suspects = _present(values, list)
+        values, mask, misfits = _present(values, list)
         offsets = list(accumulate(map(len, values), initial=0))
-        elements, found = self.element.build(list(chain.from_iterable(values)), tally)
-        if elements.null_count:
-            found += pc.indices_nonzero(pc.is_null(elements)).to_pylist()
-        array = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), elements, type=self.type, mask=mask)
-        return array, suspects + _owners(found, offsets)
+        elements, found = self.element.gather(list(chain.from_iterable(values)), tally)
+        array = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), elements, type=self.gathered_type, mask=mask)
+        return array, misfits + _owners(found, array)
 
 
 class MapColumn(Column):
@@ -103,23 +141,35 @@ class MapColumn(Column):
     """
 
     def __init__(self, shape: Shape, value: Column) -> None:
-        super().__init__(shape)
+        super().__init__(shape, gathered_type=pa.map_(pa.string(), value.gathered_type))
         self.value = value
         self.decoded_type = dict[str, value.decoded_type] | Scalar  # type: ignore[name-defined]
 
+    def convert(self, gathered: pa.Array, tally: Tally) -> tuple[pa.Array, list[int]]:
+        """The values converted."""
+        if self._is_final:
+            return gathered, []
+        items, found = self.value.convert(gathered.items, tally)
+        mask = pc.is_null(gathered) if gathered.null_count else None
+        array = pa.MapArray.from_arrays(gathered.offsets, gathered.keys, items, type=self.type, mask=mask)
+        return array, _owners(found, gathered)
+
+    def _check_below(self, array: pa.Array) -> list[int]:
+        return _owners(self.value.check(array.items), array)
+
     def _gather(self, values: Sequence[Any], tally: Tally) -> tuple[pa.Array, list[int]]:
-        values, mask, suspects = _present(values, dict)
+        values, mask, misfits = _present(values, dict)
         offsets = list(accumulate(map(len, values), initial=0))
         keys = pa.array(list(chain.from_iterable(values)), pa.string())
-        items, found = self.value.build(list(chain.from_iterable(map(dict.values, values))), tally)
-        suspects += _owners(found, offsets)
+        items, found = self.value.gather(list(chain.from_iterable(map(dict.values, values))), tally)
+        misfits += [bisect_right(offsets, position) - 1 for position in found]
         if items.null_count:
             kept = pc.is_valid(items)
             before = list(accumulate(kept.to_pylist(), initial=0))
             offsets = [before[offset] for offset in offsets]
             keys, items = keys.filter(kept), items.filter(kept)
-        array = pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, items, type=self.type, mask=mask)
-        return array, suspects
+        array = pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, items, type=self.gathered_type, mask=mask)
+        return array, misfits
 
 
 def _make_row_class(shape: Shape, fields: dict[str, Column]) -> type[msgspec.Struct]:
@@ -145,6 +195,9 @@ def _present(values: Sequence[Any], container: type) -> tuple[Sequence[Any], pa.
     return [value if isinstance(value, container) else empty for value in values], absent, suspects
 
 
-def _owners(positions: list[int], offsets: list[int]) -> list[int]:
+def _owners(positions: list[int], containers: pa.Array) -> list[int]:
     """Which container each element belongs to."""
+    if not positions:
+        return []
+    offsets = containers.offsets.to_pylist()
     return [bisect_right(offsets, position) - 1 for position in positions]

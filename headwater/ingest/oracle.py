@@ -5,7 +5,7 @@ only for the others, `jsonschema` itself is asked. So its errors come out, all o
 taken apart safely is left to it whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Protocol
@@ -38,8 +38,16 @@ class Oracle:
         validator = make_validator(schema)
         self._root: _Part = _Rules(validator, never) if _is_linked(schema) else _compile(validator, schema)
         self.is_divisible = isinstance(self._root, _Field)
+        self._in_part = self._root.in_part(validator) if isinstance(self._root, _Field) else self._root
 
-    def find_faults(self, record: dict[str, Any], limit: int, *, in_part: bool = False) -> list[Fault]:
+    def find_faults(
+        self,
+        record: dict[str, Any],
+        limit: int,
+        *,
+        part: Collection[str] | None = None,
+        blamed: Collection[str] = frozenset(),
+    ) -> list[Fault]:
         """The first errors of a record, at most `limit`, in the order of `jsonschema`.
 
         The values of a map come in the record's order; `jsonschema` has none for them.
@@ -47,19 +55,23 @@ class Oracle:
         Args:
             record: A record.
             limit: How many errors.
-            in_part: Whether it is only some fields of one: then only they are judged, not the record itself.
+            part: Names of the only fields that are judged, and that the record has; the others, and the record as a
+                whole, are known to be right. None for all of them.
+            blamed: Pointers of values that are in the wrong already: of their own rules no more is said.
         """
-        findings = _Findings(limit)
-        root = self._root.below if in_part and isinstance(self._root, _Field) else self._root
+        findings = _Findings(limit, part or (), blamed)
+        root = self._root if part is None or not isinstance(self._root, _Field) else self._in_part
         root.collect(record, "", findings)
         return findings.faults
 
 
 class _Findings:
-    """Faults, up to a limit."""
+    """Faults, up to a limit; and what the search is told of the record."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, part: Collection[str], blamed: Collection[str]) -> None:
         self.faults: list[Fault] = []
+        self.part = part
+        self.blamed = blamed
         self._limit = limit
 
     @property
@@ -84,13 +96,31 @@ class _Part(Protocol):
 class _Rules:
     """Rules that `jsonschema` checks, unless a quick test shows that they hold."""
 
-    def __init__(self, validator: Validator, holds: Test) -> None:
-        self._validator = validator
+    def __init__(self, validator: Validator, holds: Test, required: tuple[str, ...] = ()) -> None:
+        self.required = required
         self.holds = holds
+        self._validator = validator
+        asked = validator.schema
+        self._are_own = isinstance(asked, dict) and _OF_THE_VALUE_ALONE.issuperset(asked)
 
     def collect(self, value: Any, pointer: str, findings: _Findings) -> None:  # noqa: ANN401  (JSON)
-        if not self.holds(value):
+        if not self.holds(value) and not (self._are_own and pointer in findings.blamed):
             findings.add(pointer, self._validator.iter_errors(value))
+
+
+class _Required:
+    """Which fields a record must have, if only a part of it is shown."""
+
+    holds = staticmethod(never)
+
+    def __init__(self, validator: Validator, names: tuple[str, ...]) -> None:
+        self._validator = validator
+        self._names = names
+
+    def collect(self, value: Any, pointer: str, findings: _Findings) -> None:  # noqa: ANN401  (JSON)
+        missing = [name for name in self._names if name in findings.part and name not in value]
+        if missing:
+            findings.add(pointer, self._validator.evolve(schema={"required": missing}).iter_errors(value))
 
 
 class _Field:
@@ -100,10 +130,15 @@ class _Field:
         self._parts = parts
         self.holds = all_of([part.holds for part in parts])
 
-    @property
-    def below(self) -> "_Field":
-        """Only what is below it."""
-        return _Field([part for part in self._parts if not isinstance(part, _Rules)])
+    def in_part(self, validator: Validator) -> "_Field":
+        """What can be said of some fields without the others: what is below it, and whether they are there."""
+        parts: list[_Part] = []
+        for part in self._parts:
+            if not isinstance(part, _Rules):
+                parts.append(part)
+            elif part.required:
+                parts.append(_Required(validator, part.required))
+        return _Field(parts)
 
     def collect(self, value: Any, pointer: str, findings: _Findings) -> None:  # noqa: ANN401  (JSON)
         for part in self._parts:
@@ -198,7 +233,7 @@ def _rules(validator: Validator, rules: dict[str, Any], schema: dict[str, Any]) 
     if not rules:
         return []
     typed = {"type": schema["type"]} | rules if "type" in schema else rules
-    return [_Rules(validator.evolve(schema=rules), quick_test(typed))]
+    return [_Rules(validator.evolve(schema=rules), quick_test(typed), tuple(rules.get("required", ())))]
 
 
 def _below(validator: Validator, keyword: str, asked: Any) -> _Part:  # noqa: ANN401  (JSON)
@@ -216,6 +251,11 @@ def _is_indivisible(schema: dict[str, Any]) -> bool:
 
 
 _BELOW: Final = ("properties", "items", "additionalProperties")
+_OF_THE_VALUE_ALONE: Final = frozenset(
+    {"type", "format", "enum", "const", "pattern", "minLength", "maxLength", "multipleOf", "minItems", "maxItems"}
+    | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+)
+"""Keywords whose errors are all of the value itself, and of nothing below it."""
 
 
 def _is_linked(schema: object) -> bool:

@@ -15,6 +15,7 @@ from headwater.formats.json_text import json_blocks
 from headwater.formats.options import FormatOptions
 from headwater.formats.parquet import parquet_blocks
 from headwater.ingest.assemble import Place
+from headwater.ingest.collector import paused_collector
 from headwater.ingest.engine import Engine
 from headwater.ingest.plan import Plan
 from headwater.ingest.report import Chunk, FileReport, Observations
@@ -95,7 +96,8 @@ class FileReader(Iterator[Chunk]):
             yield from parquet_blocks(copy, file=self._file)
 
     def _take(self, engine: Engine, block: Block) -> Chunk:
-        chunk = engine.read(block, Place(file=self._file, first_row=self._seen.read + 1), self._seen)
+        with paused_collector():
+            chunk = engine.read(block, Place(file=self._file, first_row=self._seen.read + 1), self._seen)
         self._seen.read += chunk.read
         self._seen.failed += len(chunk.errors)
         return chunk

@@ -1,12 +1,15 @@
 """Rules of a schema, checked on whole columns. Each may reject too much, never too little: the oracle decides after it.
 
-A rule takes a converted column and marks the positions that break it (true; false or null elsewhere).
+A rule takes a converted column and gives the positions that break it. Nearly always there are none, and a call into
+Arrow costs more than what it does with a few hundred values: so a rule ends as soon as it is clear that all hold.
 """
 
 import math
+import operator
 import re
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +17,8 @@ import pyarrow.compute as pc
 from headwater.errors import SchemaError
 from headwater.ingest.shape import INTEGER_RANGES, Kind, Shape
 
-Rule = Callable[[pa.Array], pa.BooleanArray]
+Rule = Callable[[pa.Array], list[int]]
+Mask = Callable[[pa.Array], pa.BooleanArray]
 
 _DIFFERS_IN_RE2 = re.compile(r"\\[DWSbBpPQC]|\(\?[^:]|\[\^[^\]]*\\|\[\[:|\{,")
 """Constructs with which RE2 may match what Python's `re` does not: left to `re`, as the oracle has it."""
@@ -23,7 +27,7 @@ _DIFFERS_IN_RE2 = re.compile(r"\\[DWSbBpPQC]|\(\?[^:]|\[\^[^\]]*\\|\[\[:|\{,")
 def compile_rules(shape: Shape) -> tuple[Rule, ...]:
     """The rules of a field's own values; what is below it has its own."""
     if shape.undecided:
-        return (pc.is_valid,)
+        return (_always_broken,)
     rules: list[Rule] = []
     schema = shape.schema
     if "enum" in schema or "const" in schema:
@@ -33,18 +37,38 @@ def compile_rules(shape: Shape) -> tuple[Rule, ...]:
     elif shape.kind in INTEGER_RANGES or shape.kind is Kind.DOUBLE:
         rules += _bounds(shape)
     elif shape.kind is Kind.ARRAY and ("minItems" in schema or "maxItems" in schema):
-        rules.append(_length(pc.list_value_length, schema.get("minItems"), schema.get("maxItems")))
+        rules.append(_length(pc.list_value_length, schema.get("minItems", 0), schema.get("maxItems")))
     return tuple(rules)
 
 
 def find_broken(rules: tuple[Rule, ...], column: pa.Array) -> list[int]:
     """Positions that break a rule; one that breaks several may come several times."""
-    found: list[int] = []
-    for rule in rules:
-        broken = rule(column)
-        if broken.true_count:
-            found += pc.indices_nonzero(broken).to_pylist()
-    return found
+    return [position for rule in rules for position in rule(column)]
+
+
+def nulls_in(column: pa.Array) -> list[int]:
+    """Positions without a value."""
+    return _where(pc.is_null(column)) if column.null_count else []
+
+
+def _always_broken(column: pa.Array) -> list[int]:
+    """Every position that has a value."""
+    return _where(pc.is_valid(column))
+
+
+def _unless(holds: Mask) -> Rule:
+    """The rule that breaks where a mask is false."""
+
+    def broken(column: pa.Array) -> list[int]:
+        held = holds(column)
+        return _where(pc.invert(held)) if held.false_count else []
+
+    return broken
+
+
+def _where(mask: pa.BooleanArray) -> list[int]:
+    positions: list[int] = pc.indices_nonzero(mask).to_pylist()
+    return positions
 
 
 def _one_of(shape: Shape) -> Rule:
@@ -53,11 +77,7 @@ def _one_of(shape: Shape) -> Rule:
         allowed = [value for value in allowed if value == shape.schema["const"]]
     fitting = [value for value in allowed if _fits(value, shape.kind)]
     values = pa.array([*fitting, None], shape.arrow_type())
-
-    def broken(column: pa.Array) -> pa.BooleanArray:
-        return pc.invert(pc.is_in(column, value_set=values))
-
-    return broken
+    return _unless(lambda column: pc.is_in(column, value_set=values))
 
 
 def _fits(value: object, kind: Kind) -> bool:
@@ -80,7 +100,7 @@ def _text_rules(shape: Shape) -> list[Rule]:
     if "pattern" in schema:
         rules.append(_pattern(schema["pattern"], shape.pointer))
     if schema.get("minLength", 0) > 0 or "maxLength" in schema:
-        rules.append(_length(pc.utf8_length, schema.get("minLength"), schema.get("maxLength")))
+        rules.append(_length(pc.utf8_length, schema.get("minLength", 0), schema.get("maxLength")))
     return rules
 
 
@@ -95,56 +115,63 @@ def _pattern(pattern: str, pointer: str) -> Rule:
         except pa.ArrowInvalid:
             pass
         else:
-            return lambda column: pc.invert(pc.match_substring_regex(column, pattern))
+            return _unless(lambda column: pc.match_substring_regex(column, pattern))
 
-    def broken(column: pa.Array) -> pa.BooleanArray:
-        return pa.array([text is not None and search(text) is None for text in column.to_pylist()], pa.bool_())
-
-    return broken
-
-
-def _length(measure: Callable[[pa.Array], pa.Array], low: int | None, high: int | None) -> Rule:
-    least, most = pa.scalar(low or 0), None if high is None else pa.scalar(high)
-
-    def broken(column: pa.Array) -> pa.BooleanArray:
-        lengths = measure(column)
-        if most is None:
-            return pc.less(lengths, least)
-        too_long = pc.greater(lengths, most)
-        return pc.or_(pc.less(lengths, least), too_long) if low else too_long
+    def broken(column: pa.Array) -> list[int]:
+        texts = enumerate(column.to_pylist())
+        return [position for position, text in texts if text is not None and search(text) is None]
 
     return broken
+
+
+def _length(measure: Callable[[pa.Array], pa.Array], low: int, high: int | None) -> Rule:
+    limits = {"minimum": low} if high is None else {"minimum": low, "maximum": high}
+    within = _within({name: pa.scalar(limit) for name, limit in limits.items()})
+    return lambda column: within(measure(column))
 
 
 def _bounds(shape: Shape) -> list[Rule]:
     stated = {name: shape.schema[name] for name in _BOUNDS if name in shape.schema}
     if shape.kind is Kind.DOUBLE:
         if not all(_fits(bound, Kind.DOUBLE) for bound in stated.values()):
-            return [pc.is_valid]
-        return [_bound(_BOUNDS[name], pa.scalar(bound, shape.arrow_type())) for name, bound in stated.items()]
-    least, most = INTEGER_RANGES[shape.kind]
-    rules: list[Rule] = []
-    for name, bound in stated.items():
-        whole = (math.ceil if name in ("minimum", "exclusiveMaximum") else math.floor)(bound)
-        trivial = (name == "minimum" and whole <= least) or (name == "maximum" and whole >= most)
-        if not least <= whole <= most and not trivial:
-            return [pc.is_valid]
-        if not trivial:
-            rules.append(_bound(_BOUNDS[name], pa.scalar(whole, shape.arrow_type())))
-    return rules
+            return [_always_broken]
+    else:
+        least, most = INTEGER_RANGES[shape.kind]
+        stated = {name: _whole(name, bound) for name, bound in stated.items()}
+        if stated.get("minimum", most) <= least:
+            del stated["minimum"]
+        if stated.get("maximum", least) >= most:
+            del stated["maximum"]
+        if not all(least <= bound <= most for bound in stated.values()):
+            return [_always_broken]
+    limits = {name: pa.scalar(bound, shape.arrow_type()) for name, bound in stated.items()}
+    return [_within(limits)] if limits else []
 
 
-_BOUNDS: dict[str, Callable[[pa.Array, pa.Scalar], pa.BooleanArray]] = {
-    "minimum": pc.less,
-    "maximum": pc.greater,
-    "exclusiveMinimum": pc.less_equal,
-    "exclusiveMaximum": pc.greater_equal,
-}
-"""What breaks each bound. Bounds of whole numbers are whole: above 0.5 is above 0, at least 0.5 is at least 1."""
+def _whole(name: str, bound: float) -> int:
+    """The bound that means the same to whole numbers: above 0.5 is above 0, at least 0.5 is at least 1."""
+    return (math.ceil if name in ("minimum", "exclusiveMaximum") else math.floor)(bound)
 
 
-def _bound(breaks: Callable[[pa.Array, pa.Scalar], pa.BooleanArray], bound: pa.Scalar) -> Rule:
-    def broken(column: pa.Array) -> pa.BooleanArray:
-        return breaks(column, bound)
+def _within(limits: dict[str, pa.Scalar]) -> Rule:
+    """Numbers within limits; if the least and the greatest are, all are."""
+    tests = [(*_BOUNDS[name], limit.as_py(), limit) for name, limit in limits.items()]
+
+    def broken(column: pa.Array) -> list[int]:
+        extremes = pc.min_max(column).as_py()
+        found: list[int] = []
+        for extreme, holds, mask, bound, limit in tests:
+            if extremes[extreme] is not None and not holds(extremes[extreme], bound):
+                found += _where(pc.invert(mask(column, limit)))
+        return found
 
     return broken
+
+
+_BOUNDS: dict[str, tuple[str, Callable[[Any, Any], bool], Callable[[pa.Array, pa.Scalar], pa.BooleanArray]]] = {
+    "minimum": ("min", operator.ge, pc.greater_equal),
+    "maximum": ("max", operator.le, pc.less_equal),
+    "exclusiveMinimum": ("min", operator.gt, pc.greater),
+    "exclusiveMaximum": ("max", operator.lt, pc.less),
+}
+"""For each bound: the extreme that says whether all hold, how a number is compared with it, and how a column is."""

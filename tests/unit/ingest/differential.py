@@ -25,7 +25,8 @@ ROWS = 100
 UNDIVIDED: dict[str, Any] = EVENT | {"definitions": {"itself": {"$ref": "#"}}}
 """The same rules; a reference keeps the oracle from taking the schema apart."""
 ROOT = compile_columns(compile_shape(EVENT), timestamps=TimestampOptions(), words=False)
-ENGINE = JsonEngine(ROOT, Judge(ROOT, EVENT))
+ENGINE = JsonEngine(ROOT, Judge(ROOT, EVENT), slice_bytes=16 * 1024)
+"""It takes each hundred records in several slices."""
 REFERENCE = Judge(ROOT, UNDIVIDED)
 
 

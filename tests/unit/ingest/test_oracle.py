@@ -85,9 +85,31 @@ def test_no_more_faults_are_looked_for_than_asked() -> None:
 def test_fields_are_judged_without_the_record() -> None:
     oracle = Oracle(EVENT)
     record = {"commerce": {"order": {"currencyCode": "eur"}}}
-    [problem] = as_problems(oracle.find_faults(record, 9, in_part=True))
+    [problem] = as_problems(oracle.find_faults(record, 9, part={"commerce"}))
     assert problem.pointer == "/commerce/order/currencyCode"
     assert len(oracle.find_faults(record, 9)) == 3, "_id and timestamp are missing too"
+
+
+def test_a_field_that_must_be_there_is_missed_only_if_it_is_looked_for() -> None:
+    found = as_problems(Oracle(EVENT).find_faults({}, 9, part={"timestamp", "commerce"}))
+    assert [(problem.pointer, problem.rule) for problem in found] == [("/timestamp", "required")]
+
+
+def test_what_is_in_the_wrong_already_is_not_asked_for_its_own_rules() -> None:
+    record = {"_id": 5, "timestamp": "2020-08-11T10:00:00Z", "commerce": {"order": {"priceTotal": "n/a"}}}
+    oracle = Oracle(EVENT)
+    assert [problem.pointer for problem in as_problems(oracle.find_faults(record, 9))] == [
+        "/_id",
+        "/commerce/order/priceTotal",
+    ]
+    [problem] = as_problems(oracle.find_faults(record, 9, blamed={"/commerce/order/priceTotal"}))
+    assert problem.pointer == "/_id"
+
+
+def test_what_is_in_the_wrong_already_is_asked_for_the_rules_that_bear_on_what_is_below_it() -> None:
+    schema = {"properties": {"a": {"type": "array", "required": ["b"]}}}
+    found = as_problems(Oracle(schema).find_faults({"a": {}}, 9, blamed={"/a"}))
+    assert found == list(ask_jsonschema(schema, {"a": {}}))
 
 
 @pytest.mark.parametrize("schema", [SCHEMAS[5], SCHEMAS[8], SCHEMAS[9]])
