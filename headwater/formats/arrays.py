@@ -42,7 +42,8 @@ class ArrayReader:
             FileError: "200" if the array is not closed, or an element is longer than the limit.
         """
         while True:
-            piece = self._source.read(self._limits.block_bytes)
+            # As much again as is open, so that a long record is not looked at more than twice.
+            piece = self._source.read(max(self._limits.block_bytes, len(self._buffer)))
             self._buffer += piece
             block = self._cut_proved() if piece else None
             closed = False
@@ -94,7 +95,7 @@ class ArrayReader:
         """The complete elements of the buffer by counting brackets, and whether the array is closed."""
         scan = scan_elements(self._buffer, 0, first=not self._any, at_end=at_end)
         self._learn_separator(scan)
-        spans, rest = self._mended(scan, at_end=at_end)
+        spans, rest = self._mended(scan)
         closed = scan.end is not None
         if at_end and not spans and not closed and (last := self._broken_last()):
             spans, rest, closed = [last], len(self._buffer), True
@@ -121,7 +122,7 @@ class ArrayReader:
         if not known:
             self._separator = learn_separator(self._buffer, comma + 1, is_first=not self._any)
 
-    def _mended(self, scan: ArrayScan, *, at_end: bool) -> tuple[list[tuple[int, int]], int]:
+    def _mended(self, scan: ArrayScan) -> tuple[list[tuple[int, int]], int]:
         """Elements, those cut in pieces that took others along; and where the text begins that belongs to none."""
         if self._separator is None:
             return scan.spans, scan.rest
@@ -129,7 +130,7 @@ class ArrayReader:
         if scan.end is not None:
             return mended, scan.rest
         start = len(self._buffer) - len(self._buffer[scan.rest :].lstrip())
-        *whole, last = self._separator.split(self._buffer, start, len(self._buffer), unfinished=True, at_end=at_end)
+        *whole, last = self._separator.split(self._buffer, start, len(self._buffer), unfinished=True)
         return mended + whole, last[0]
 
     def _broken_last(self) -> tuple[int, int] | None:

@@ -47,9 +47,7 @@ class Separator:
         self.is_safe = self.is_safe and text.count(self.text) < elements
         self.is_confirmed = True
 
-    def split(
-        self, text: bytes, start: int, end: int, *, unfinished: bool = False, at_end: bool = False
-    ) -> list[tuple[int, int]]:
+    def split(self, text: bytes, start: int, end: int, *, unfinished: bool = False) -> list[tuple[int, int]]:
         """The spans of the records that an element is, or took along if it is broken; it alone where that is unsafe.
 
         Args:
@@ -57,7 +55,6 @@ class Separator:
             start: Where the element begins.
             end: Where it ends.
             unfinished: Whether it goes on beyond its end; then the last span does, too.
-            at_end: Whether no more text follows: then it goes on with the array's closing bracket at most.
         """
         whole = [(start, end)]
         if not self.is_safe or text.find(self.text, start, end) < 0:
@@ -66,12 +63,8 @@ class Separator:
             self.is_safe = False
             return whole
         spans = self._pieces(text, start, end)
-        if not is_broken(text[start : spans[1][0] + len(self.text) - self.record_begins]):
-            return whole
-        complete = [text[begin:stop] for begin, stop in (spans[1:-1] if unfinished else spans[1:])]
-        if at_end:
-            complete.append(without_closing(text[slice(*spans[-1])]) or b"")
-        return spans if any(map(is_object, complete)) else whole
+        second = spans[1][0] + len(self.text) - self.record_begins
+        return spans if is_broken(text[start:second]) else whole
 
     def _pieces(self, text: bytes, start: int, end: int) -> list[tuple[int, int]]:
         spans: list[tuple[int, int]] = []

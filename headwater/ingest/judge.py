@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from jsonschema.exceptions import ValidationError
 
-from headwater.ingest.convert import Conversion
+from headwater.ingest.convert import MAX_PROBLEMS, Conversion, HopelessError
 from headwater.ingest.nested import ObjectColumn
 from headwater.ingest.oracle import Fault, Oracle
 from headwater.ingest.shape import escape
@@ -24,8 +24,6 @@ from headwater.model.records import (
 
 TOO_DEEP: Final = "the record is nested too deeply"
 """The reason for which a record that exhausts the stack is rejected."""
-MAX_PROBLEMS: Final = 100
-"""How many problems of one record are reported."""
 _MAX_LISTED = 12
 
 _decode = msgspec.json.Decoder(float_hook=float).decode
@@ -141,6 +139,8 @@ class Judge:
             converted = conversion.record(self._root, value)
             broken = self._broken_rules(converted, in_part=in_part)
             restated = msgspec.json.encode(converted)
+        except HopelessError:
+            return Verdict(record=None, problems=tuple(conversion.problems))
         except RecursionError:
             return Verdict(record=None, problems=(unreadable(TOO_DEEP),))
         problems = conversion.problems[:MAX_PROBLEMS]

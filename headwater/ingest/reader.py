@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from tempfile import TemporaryFile
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from pydantic import ValidationError
 
@@ -19,6 +19,9 @@ from headwater.ingest.engine import Engine
 from headwater.ingest.plan import Plan
 from headwater.ingest.report import Chunk, FileReport, Observations
 from headwater.timestamps.options import TimestampOptions
+
+MOST_RECORDS: Final = 16_384
+"""How many records a chunk has at most."""
 
 
 class FileReader(Iterator[Chunk]):
@@ -53,10 +56,10 @@ class FileReader(Iterator[Chunk]):
 
     def _read(self, row_limit: int | None) -> Iterator[Chunk]:
         blocks, engine = self._open()
-        for block in blocks:
-            part = block if row_limit is None else block.part(0, row_limit - self._seen.read)
-            if part.records:
-                yield self._take(engine, part)
+        for part in _small(blocks):
+            wanted = part if row_limit is None else part.part(0, row_limit - self._seen.read)
+            if wanted.records:
+                yield self._take(engine, wanted)
             if row_limit is not None and self._seen.read >= row_limit:
                 return
 
@@ -99,6 +102,16 @@ class FileReader(Iterator[Chunk]):
         self._seen.read += chunk.read
         self._seen.failed += len(chunk.errors)
         return chunk
+
+
+def _small(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The blocks, those with very many records in parts: each record may become an error with all its reasons."""
+    for block in blocks:
+        if len(block.records) <= MOST_RECORDS:
+            yield block
+            continue
+        for start in range(0, len(block.records), MOST_RECORDS):
+            yield block.part(start, start + MOST_RECORDS)
 
 
 def _timestamps(options: FormatOptions) -> TimestampOptions:
