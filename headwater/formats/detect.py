@@ -14,7 +14,7 @@ from headwater.formats.source import ByteSource, Readable
 FormatName = Literal["json", "csv", "parquet"]
 UTF8_BOM: Final = b"\xef\xbb\xbf"
 MAX_EXPANSION: Final = 250
-"""How many times its own size a compressed file may have beyond `FREE_BYTES`; records shrink to a tenth, not to this."""
+"""How many times its own size a compressed file may have beyond `FREE_BYTES`: records shrink tenfold, not so far."""
 FREE_BYTES: Final = 256 * 1024 * 1024
 """Up to here, any expansion is taken."""
 _PEEK_BYTES = 65_536
