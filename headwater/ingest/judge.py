@@ -138,7 +138,7 @@ class Judge:
         try:
             converted = conversion.record(self._root, value)
             broken = self._broken_rules(converted, in_part=in_part)
-            restated = msgspec.json.encode(converted)
+            restated = msgspec.json.encode(converted, enc_hook=str)
         except HopelessError:
             return Verdict(record=None, problems=tuple(conversion.problems))
         except RecursionError:

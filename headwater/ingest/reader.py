@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from tempfile import TemporaryFile
 from typing import BinaryIO, Final
 
+import pyarrow as pa
 from pydantic import ValidationError
 
 from headwater.errors import DocumentError, FileError
@@ -13,7 +14,8 @@ from headwater.formats.detect import decompress, detect_format
 from headwater.formats.fields import read_header
 from headwater.formats.json_text import json_blocks
 from headwater.formats.options import FormatOptions
-from headwater.formats.parquet import parquet_blocks
+from headwater.formats.parquet import parquet_batches
+from headwater.formats.parquet_rows import ParquetRows
 from headwater.ingest.assemble import Place
 from headwater.ingest.engine import Engine
 from headwater.ingest.plan import Plan
@@ -71,7 +73,10 @@ class FileReader(Iterator[Chunk]):
             case "csv":
                 return self._open_delimited()
             case _:
-                return self._parquet_blocks(), self._plan.json_engine(rule="parquet")
+                rows = map(ParquetRows, self._parquet_batches())
+                if self._plan.mapping is not None:
+                    return (part.as_block() for part in rows), self._plan.json_engine(rule="parquet")
+                return (Block(records=part) for part in rows), self._plan.parquet_engine()
 
     def _open_delimited(self) -> tuple[Iterator[Block], Engine]:
         blocks = delimited_blocks(self._source, self._options, self._options.limits)
@@ -87,15 +92,15 @@ class FileReader(Iterator[Chunk]):
 
         return records(), engine
 
-    def _parquet_blocks(self) -> Iterator[Block]:
+    def _parquet_batches(self) -> Iterator[pa.RecordBatch]:
         """Parquet is read from its end: a stream that cannot be wound back is kept in a temporary file meanwhile."""
         if self._compression is None and self._stream.seekable():
-            yield from parquet_blocks(self._stream, file=self._file)
+            yield from parquet_batches(self._stream, file=self._file)
             return
         with TemporaryFile() as copy:
             while piece := self._source.read(self._options.limits.block_bytes):
                 copy.write(piece)
-            yield from parquet_blocks(copy, file=self._file)
+            yield from parquet_batches(copy, file=self._file)
 
     def _take(self, engine: Engine, block: Block) -> Chunk:
         chunk = engine.read(block, Place(file=self._file, first_row=self._seen.read + 1), self._seen)

@@ -1,6 +1,7 @@
 """Fields that records have and their schema does not: not stored, but never silently."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from headwater.ingest.judge import UnreadableError, parse_record
 from headwater.ingest.shape import Kind, Shape, escape
@@ -22,7 +23,7 @@ class UnknownFields:
         self._nested = {name: UnknownFields(field) for name, field in shape.fields if not _is_leaf(field)}
         self._inner = UnknownFields(shape.element) if shape.element and not _is_leaf(shape.element) else None
 
-    def count(self, records: list[bytes], counts: Counter[str]) -> None:
+    def count(self, records: Sequence[bytes], counts: Counter[str]) -> None:
         """Count the unknown fields of some records into `counts`, by pointer; what is no JSON object has none.
 
         Pointers beyond the first thousand share the entry `…`.
