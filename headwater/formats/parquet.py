@@ -1,6 +1,7 @@
 """Parquet files: rows as Arrow batches of bounded size, each row also as JSON for whoever asks."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 import pyarrow as pa
@@ -29,21 +30,37 @@ def parquet_batches(stream: BinaryIO, *, file: str) -> Iterator[pa.RecordBatch]:
     Raises:
         FileError: "200" if the file cannot be read as Parquet, or has a column twice.
     """
-    try:
+    with _translated(file):
         with pq.ParquetFile(stream, memory_map=False) as parquet:
-            texts = [
-                column.path for column in map(parquet.schema.column, range(len(parquet.schema))) if _is_text(column)
-            ]
-        stream.seek(0)
+            columns = [parquet.schema.column(place) for place in range(len(parquet.schema))]
         with pq.ParquetFile(
-            stream, memory_map=False, read_dictionary=texts, coerce_int96_timestamp_unit="us"
+            stream,
+            memory_map=False,
+            read_dictionary=[column.path for column in columns if _is_text(column)],
+            coerce_int96_timestamp_unit="us",
         ) as parquet:
             _refuse_doubles(parquet.schema_arrow, file)
             for group in range(parquet.num_row_groups):
-                for batch in parquet.iter_batches(
-                    batch_size=_rows_at_once(parquet.metadata.row_group(group)), row_groups=[group], use_threads=False
-                ):
+                rows = _rows_at_once(parquet.metadata.row_group(group))
+                for batch in parquet.iter_batches(batch_size=rows, row_groups=[group], use_threads=False):
                     yield from _in_parts(batch)
+
+
+def count_rows(stream: BinaryIO, *, file: str) -> int:
+    """How many rows a Parquet file says that it has.
+
+    Raises:
+        FileError: "200" if the file cannot be read as Parquet.
+    """
+    with _translated(file), pq.ParquetFile(stream, memory_map=False) as parquet:
+        return int(parquet.metadata.num_rows)
+
+
+@contextmanager
+def _translated(file: str) -> Iterator[None]:
+    """Arrow's errors as ours."""
+    try:
+        yield
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

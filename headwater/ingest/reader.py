@@ -10,11 +10,11 @@ from pydantic import ValidationError
 from headwater.errors import DocumentError, FileError
 from headwater.formats.blocks import FILE_MISMATCH, Block
 from headwater.formats.delimited import delimited_blocks
-from headwater.formats.detect import decompress, detect_format
+from headwater.formats.detect import FREE_BYTES, MAX_EXPANSION, decompress, detect_format
 from headwater.formats.fields import read_header
 from headwater.formats.json_text import json_blocks
 from headwater.formats.options import FormatOptions
-from headwater.formats.parquet import parquet_batches
+from headwater.formats.parquet import count_rows, parquet_batches
 from headwater.formats.parquet_rows import ParquetRows
 from headwater.ingest.assemble import Place
 from headwater.ingest.engine import Engine
@@ -22,6 +22,8 @@ from headwater.ingest.plan import Plan
 from headwater.ingest.report import Chunk, FileReport, Observations
 from headwater.timestamps.options import TimestampOptions
 
+_SHORTEST: Final = {"json": 3, "csv": 2, "parquet": 1}
+"""Bytes of the shortest good record with what stands before the next: `{}` or one character, and a line end."""
 MOST_RECORDS: Final = 16_384
 """How many records a chunk has at most."""
 
@@ -46,6 +48,8 @@ class FileReader(Iterator[Chunk]):
         self._seen = Observations()
         self._source, self._compression = decompress(stream, file=file)
         self._format = detect_format(self._source, file=file, declared=format)
+        self._rows: int | None = None
+        self._reached = 0
         self._chunks = self._read(row_limit)
 
     def __next__(self) -> Chunk:
@@ -55,6 +59,26 @@ class FileReader(Iterator[Chunk]):
     def report(self) -> FileReport:
         """What was noticed so far."""
         return self._seen.report(file=self._file, format_name=self._format, compression=self._compression)
+
+    def is_lost(self, threshold_percent: float, *, size_bytes: int) -> bool:
+        """Whether more than so many percent of the file's records are bad, however good all those are that still come.
+
+        Then reading on decides nothing: the iteration may be left at any chunk, and nothing of the file is kept here.
+
+        Args:
+            threshold_percent: The share of bad records that is tolerated, 0 to 100.
+            size_bytes: Size of the file as it is stored.
+        """
+        most = self._seen.read + self._most_left(size_bytes)
+        return self._seen.failed * 100 > threshold_percent * most
+
+    def _most_left(self, size_bytes: int) -> int:
+        """How many good records may still come at most."""
+        if self._rows is not None:
+            return self._rows - self._seen.read
+        if self._compression is not None:
+            size_bytes = max(FREE_BYTES, MAX_EXPANSION * size_bytes)
+        return max(0, size_bytes - self._reached) // _SHORTEST[self._format] + 1
 
     def _read(self, row_limit: int | None) -> Iterator[Chunk]:
         blocks, engine = self._open()
@@ -95,15 +119,18 @@ class FileReader(Iterator[Chunk]):
     def _parquet_batches(self) -> Iterator[pa.RecordBatch]:
         """Parquet is read from its end: a stream that cannot be wound back is kept in a temporary file meanwhile."""
         if self._compression is None and self._stream.seekable():
+            self._rows = count_rows(self._stream, file=self._file)
             yield from parquet_batches(self._stream, file=self._file)
             return
         with TemporaryFile() as copy:
             while piece := self._source.read(self._options.limits.block_bytes):
                 copy.write(piece)
+            self._rows = count_rows(copy, file=self._file)
             yield from parquet_batches(copy, file=self._file)
 
     def _take(self, engine: Engine, block: Block) -> Chunk:
         chunk = engine.read(block, Place(file=self._file, first_row=self._seen.read + 1), self._seen)
+        self._reached = block.offsets[-1] if block.offsets else self._reached
         self._seen.read += chunk.read
         self._seen.failed += len(chunk.errors)
         return chunk
