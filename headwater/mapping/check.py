@@ -7,7 +7,6 @@ from typing import Any
 from headwater.errors import MappingError
 from headwater.mapping.paths import EACH, Path, find_field, format_path, parse_path, walk_fields
 from headwater.model.documents import Mapping, MappingSet
-from headwater.xdm.validation import make_validator
 
 _MOST_QUOTED = 200
 
@@ -58,6 +57,8 @@ def _check_one(mapping: Mapping, path: Path, json_schema: dict[str, Any]) -> Ite
 
 def _check_constant(mapping: Mapping, field: dict[str, Any]) -> Iterator[str]:
     """Rules that a constant would break in every record; whether it converts at all is seen where columns are made."""
+    from headwater.xdm.validation import make_validator
+
     constant = _constant(mapping.source, field)
     if constant is None:
         return
