@@ -29,7 +29,7 @@ demo: setup ## Run the main job: sample sources, Airflow, four dataflows (ARGS=-
 test: lint ## Run the whole suite, as CI does (ARGS go to pytest)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-fuzz: setup ## Compare the row engine with its oracle on more damaged records (ROWS=100000)
+fuzz: setup ## Compare the row engine with its oracle on more schemas and records (ROWS=100000)
 	@$(BIN)/python -m tests.unit.ingest.differential --rows $(ROWS)
 
 lint: setup ## ruff, mypy (strict), import-linter

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 _TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*+(["\n]?)|[\[\]{},]', re.DOTALL)
 _BLANK = b" \t\r\n"
+_NEXT_RECORD = re.compile(rb"[\]} \t\r\n]*+,[ \t\r\n]*+\{")
+_PERHAPS = re.compile(rb"[\]} \t\r\n]*+(?:,[ \t\r\n]*+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +27,16 @@ class ArrayScan:
     end: int | None
 
 
-def scan_elements(text: bytes, position: int, *, first: bool = True) -> ArrayScan:
+def scan_elements(text: bytes, position: int, *, first: bool = True, at_end: bool = True) -> ArrayScan:
     """Scan the inside of an array.
+
+    A `]` after which another record follows is one too many, and belongs to the element before it.
 
     Args:
         text: Some of a file.
         position: Where an element may begin: after the opening bracket or a comma.
         first: Whether no element came before, so that `]` may follow without one.
+        at_end: Whether no more text follows.
     """
     spans: list[tuple[int, int]] = []
     depth = 0
@@ -45,6 +50,10 @@ def scan_elements(text: bytes, position: int, *, first: bool = True) -> ArraySca
         elif depth and mark in b"}]":
             depth -= 1
         elif not depth and mark in b",]":
+            if mark == 0x5D and _NEXT_RECORD.match(text, token.end()):
+                continue
+            if mark == 0x5D and not at_end and _PERHAPS.fullmatch(text, token.end()):
+                break
             span = _trim(text, position, token.start())
             position = token.end()
             alone = span[0] == span[1]

@@ -1,7 +1,8 @@
 """One JSON array, streamed: never whole in memory, each element with its place in the file.
 
 The fast way guesses the last separator of a buffer and proves the guess: if what stands before it decodes as an array,
-the cut is between two elements. Where no guess can be proved, brackets are counted (`array_scan`).
+the cut is between two elements. Where no guess can be proved, brackets are counted (`array_scan`). An element whose
+brackets do not match would take those after it along: it is cut where records of this file begin (`separators`).
 """
 
 from collections.abc import Generator
@@ -9,8 +10,9 @@ from collections.abc import Generator
 import msgspec
 
 from headwater.errors import FileError
-from headwater.formats.array_scan import scan_elements
+from headwater.formats.array_scan import ArrayScan, scan_elements
 from headwater.formats.blocks import FILE_MISMATCH, Block, BlockBuilder, Limits
+from headwater.formats.separators import Separator, guess_separator, is_broken, learn_separator, without_closing
 from headwater.formats.source import ByteSource
 
 _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -30,7 +32,7 @@ class ArrayReader:
         self._file = file
         self._buffer = b""
         self._opened_at = source.position - 1
-        self._separator: bytes | None = None
+        self._separator: Separator | None = None
         self._any = False
 
     def blocks(self) -> Generator[Block, None, None]:
@@ -40,12 +42,13 @@ class ArrayReader:
             FileError: "200" if the array is not closed, or an element is longer than the limit.
         """
         while True:
-            piece = self._source.read(self._limits.block_bytes)
+            # As much again as is open, so that a long record is not looked at more than twice.
+            piece = self._source.read(max(self._limits.block_bytes, len(self._buffer)))
             self._buffer += piece
             block = self._cut_proved() if piece else None
             closed = False
             if block is None:
-                block, closed = self._cut_scanned()
+                block, closed = self._cut_scanned(at_end=not piece)
             if block.records:
                 self._any = True
                 yield block
@@ -53,7 +56,7 @@ class ArrayReader:
                 self._source.put_back(self._buffer)
                 self._buffer = b""
                 return
-            self._refuse_endless(at_end=not piece)
+            self._refuse_endless(at_end=not piece and not block.records)
 
     @property
     def _offset(self) -> int:
@@ -64,14 +67,15 @@ class ArrayReader:
         """The elements before the last separator, if the guess where it is can be proved."""
         if self._separator is None:
             return None
-        cut = self._buffer.rfind(self._separator)
+        cut = self._buffer.rfind(self._separator.text)
         if cut < 0:
             return None
         try:
-            elements = [bytes(element) for element in _decode_elements(b"[" + self._buffer[: cut + 1] + b"]")]
+            elements = [bytes(element) for element in _decode_elements(b"[" + self._buffer[:cut] + b"]")]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        return self._take(elements, cut + self._separator.rindex(b"{"))
+        self._separator.note_valid(self._buffer[:cut], elements=len(elements))
+        return self._take(elements, cut + self._separator.record_begins)
 
     def _take(self, elements: list[bytes], end: int) -> Block:
         offsets: list[int] = []
@@ -87,29 +91,59 @@ class ArrayReader:
         self._advance(end)
         return Block(records=elements, offsets=offsets, lines=lines)
 
-    def _cut_scanned(self) -> tuple[Block, bool]:
+    def _cut_scanned(self, *, at_end: bool) -> tuple[Block, bool]:
         """The complete elements of the buffer by counting brackets, and whether the array is closed."""
-        scan = scan_elements(self._buffer, 0, first=not self._any)
+        scan = scan_elements(self._buffer, 0, first=not self._any, at_end=at_end)
+        self._learn_separator(scan)
+        spans, rest = self._mended(scan)
+        closed = scan.end is not None
+        if at_end and not spans and not closed and (last := self._broken_last()):
+            spans, rest, closed = [last], len(self._buffer), True
         builder = BlockBuilder()
         position, line, base = 0, self.line, self._offset
-        for start, end in scan.spans:
+        for start, end in spans:
             line += self._buffer.count(b"\n", position, start)
             fault = None if start < end else "a comma without a record"
             builder.add(self._buffer[start:end], offset=base + start, line=line, fault=fault)
             line += self._buffer.count(b"\n", start, end)
             position = end
-        if len(scan.spans) > 1:
-            self._learn_separator(scan.spans[0], scan.spans[1])
-        self._advance(scan.rest)
-        return builder.build(), scan.end is not None
+        self._advance(rest)
+        return builder.build(), closed
 
-    def _learn_separator(self, first: tuple[int, int], second: tuple[int, int]) -> None:
-        """What stands between two records, with the bracket before and the first key after it."""
-        start, end = first[1] - 1, second[0]
-        key_end = self._buffer.find(b'"', self._buffer.find(b'"', end, second[1]) + 1, second[1])
-        separator = self._buffer[start : key_end + 1]
-        objects = self._buffer[start : start + 1] == b"}" and self._buffer[end : end + 1] == b"{"
-        self._separator = separator if objects and key_end > 0 and separator.count(b"{") == 1 else None
+    def _learn_separator(self, scan: ArrayScan) -> None:
+        if self._separator is None and not self._any:
+            self._separator = guess_separator(self._buffer)
+        comma = self._buffer.find(b",", scan.spans[0][1]) if scan.spans else -1
+        if comma < 0:
+            return
+        known = self._separator and (
+            self._separator.confirm(self._buffer, comma) or self._separator.text in self._buffer
+        )
+        if not known:
+            self._separator = learn_separator(self._buffer, comma + 1, is_first=not self._any)
+
+    def _mended(self, scan: ArrayScan) -> tuple[list[tuple[int, int]], int]:
+        """Elements, those cut in pieces that took others along; and where the text begins that belongs to none."""
+        if self._separator is None:
+            return scan.spans, scan.rest
+        mended = [piece for start, end in scan.spans for piece in self._separator.split(self._buffer, start, end)]
+        if scan.end is not None:
+            return mended, scan.rest
+        start = len(self._buffer) - len(self._buffer[scan.rest :].lstrip())
+        *whole, last = self._separator.split(self._buffer, start, len(self._buffer), unfinished=True)
+        return mended + whole, last[0]
+
+    def _broken_last(self) -> tuple[int, int] | None:
+        """The file's last record, if its brackets do not match and the array's closing one stands behind it.
+
+        Only where records before had a separator between them that does not come again: then it is but one.
+        """
+        separator, record = self._separator, without_closing(self._buffer)
+        if separator is None or not (separator.is_safe and separator.is_confirmed) or record is None:
+            return None
+        if separator.text in self._buffer or not is_broken(self._buffer):
+            return None
+        return len(record) - len(record.lstrip()), len(record)
 
     def _advance(self, count: int) -> None:
         self.line += self._buffer.count(b"\n", 0, count)
@@ -117,6 +151,7 @@ class ArrayReader:
 
     def _refuse_endless(self, *, at_end: bool) -> None:
         if at_end:
+            self._advance(len(self._buffer) - len(self._buffer.lstrip()))
             raise FileError(
                 f"{self._file}: the JSON array that opens at byte {self._opened_at} is never closed; the file ends in "
                 f"the record that begins at byte {self._offset}, line {self.line}. Brackets or quotes do not match, or "

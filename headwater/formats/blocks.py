@@ -38,7 +38,7 @@ class Block:
         faults: For records that framing alone shows to be unreadable: position in `records` -> reason.
     """
 
-    records: list[bytes]
+    records: Sequence[bytes]
     offsets: Sequence[int] | None = None
     lines: Sequence[int] | None = None
     faults: dict[int, str] = field(default_factory=dict)

@@ -13,6 +13,10 @@ from headwater.formats.source import ByteSource, Readable
 
 FormatName = Literal["json", "csv", "parquet"]
 UTF8_BOM: Final = b"\xef\xbb\xbf"
+MAX_EXPANSION: Final = 250
+"""How many times its own size a compressed file may have beyond `FREE_BYTES`: records shrink tenfold, not so far."""
+FREE_BYTES: Final = 256 * 1024 * 1024
+"""Up to here, any expansion is taken."""
 _PEEK_BYTES = 65_536
 _PACKED: dict[bytes, str] = {
     b"PK\x03\x04": "a ZIP archive",
@@ -31,14 +35,28 @@ _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 class _Decompressed:
-    """A decompressing stream whose library errors are ours."""
+    """A decompressing stream whose library errors are ours, and that ends where a file expands beyond measure."""
 
-    def __init__(self, stream: Readable, *, file: str, name: str) -> None:
+    def __init__(self, stream: Readable, packed: ByteSource, *, file: str, name: str) -> None:
         self._stream = stream
+        self._packed = packed
         self._file = file
         self._name = name
+        self._taken = 0
 
     def read(self, size: int, /) -> bytes:
+        piece = self._read(size)
+        self._taken += len(piece)
+        if self._taken > max(FREE_BYTES, MAX_EXPANSION * self._packed.position):
+            raise FileError(
+                f"{self._file}: {self._packed.position:,} bytes of {self._name} data expand to more than "
+                f"{MAX_EXPANSION} times as many; no records are as repetitive, so this is taken for an attack. Send "
+                "the file again uncompressed if it is right.",
+                code=FILE_MISMATCH,
+            )
+        return piece
+
+    def _read(self, size: int) -> bytes:
         try:
             return self._stream.read(size)
         except EOFError:
@@ -67,9 +85,9 @@ def decompress(stream: Readable, *, file: str) -> tuple[ByteSource, str | None]:
         raise FileError(f"{file}: the file is empty (0 bytes)", code=FILE_EMPTY)
     if start.startswith(b"\x1f\x8b"):
         unzipped = igzip.IGzipFile(fileobj=_AsFile(source), mode="rb")  # type: ignore[no-untyped-call]
-        return ByteSource(_Decompressed(unzipped, file=file, name="gzip")), "gzip"
+        return ByteSource(_Decompressed(unzipped, source, file=file, name="gzip")), "gzip"
     if start.startswith(b"BZh"):
-        return ByteSource(_Decompressed(bz2.BZ2File(_AsFile(source)), file=file, name="bzip2")), "bzip2"
+        return ByteSource(_Decompressed(bz2.BZ2File(_AsFile(source)), source, file=file, name="bzip2")), "bzip2"
     for magic, what in _PACKED.items():
         if start.startswith(magic):
             raise FileError(

@@ -1,4 +1,4 @@
-"""JSON files: an array of records, or a record to a line. The content decides which, not a flag."""
+"""JSON files: an array of records, a record to a line, or one over several lines. The content decides, not a flag."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ from headwater.formats.blocks import Block, Limits
 from headwater.formats.detect import UTF8_BOM
 from headwater.formats.lines import line_blocks
 from headwater.formats.source import ByteSource
+from headwater.formats.spread import begins_spread, spread_blocks
 
 _BLANK = b" \t\r\n"
 
@@ -14,7 +15,8 @@ _BLANK = b" \t\r\n"
 def json_blocks(source: ByteSource, limits: Limits, *, file: str) -> Iterator[Block]:
     """All records of a JSON text.
 
-    A text whose first character is `[` is an array; what follows the array is read by lines.
+    A text whose first character is `[` is an array; what follows the array is read on. Where a record begins that is
+    written over several lines, all the rest is taken to be written so; otherwise it is read by lines.
 
     Raises:
         FileError: "200" for an array that is not closed, or a record in it that does not end.
@@ -27,7 +29,8 @@ def json_blocks(source: ByteSource, limits: Limits, *, file: str) -> Iterator[Bl
         array = ArrayReader(source, limits, file=file, line=line)
         yield from array.blocks()
         line = _skip_blanks(source, array.line)
-    yield from line_blocks(source, limits, line=line)
+    blocks = spread_blocks if begins_spread(source, limits) else line_blocks
+    yield from blocks(source, limits, line=line)
 
 
 def _skip_blanks(source: ByteSource, line: int) -> int:

@@ -1,36 +1,66 @@
-"""Parquet files: rows as JSON records, so that they go the same way as all others."""
+"""Parquet files: rows as Arrow batches of bounded size, each row also as JSON for whoever asks."""
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from contextlib import contextmanager
+from typing import BinaryIO, Final
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from headwater.errors import FileError
-from headwater.formats.blocks import FILE_MISMATCH, Block
+from headwater.formats.blocks import FILE_MISMATCH
 
-_ROWS_AT_ONCE = 1024
+MOST_ROWS: Final = 8192
+"""How many rows of a file are in memory at once."""
+_MOST_VALUES: Final = 4_000_000
+MOST_TEXT_BYTES: Final = 64 * 1024 * 1024
+"""How many bytes of text a batch of several rows has at most."""
 
 
-def parquet_blocks(stream: BinaryIO, *, file: str) -> Iterator[Block]:
-    """All rows of a Parquet file, in blocks; a row group at a time is in memory.
+def parquet_batches(stream: BinaryIO, *, file: str) -> Iterator[pa.RecordBatch]:
+    """All rows of a Parquet file, in batches; some thousand rows are in memory at a time.
 
-    Times are brought to microseconds; a timestamp without a zone stays without one, and is judged as such. Bytes are
-    taken as UTF-8 text.
+    Texts stay encoded by a dictionary: a page of a few bytes may stand for gigabytes of the same text.
 
     Args:
         stream: Seekable.
         file: Path of the file, for messages.
 
     Raises:
+        FileError: "200" if the file cannot be read as Parquet, or has a column twice.
+    """
+    with _translated(file):
+        with pq.ParquetFile(stream, memory_map=False) as parquet:
+            columns = [parquet.schema.column(place) for place in range(len(parquet.schema))]
+        with pq.ParquetFile(
+            stream,
+            memory_map=False,
+            read_dictionary=[column.path for column in columns if _is_text(column)],
+            coerce_int96_timestamp_unit="us",
+        ) as parquet:
+            _refuse_doubles(parquet.schema_arrow, file)
+            for group in range(parquet.num_row_groups):
+                rows = _rows_at_once(parquet.metadata.row_group(group))
+                for batch in parquet.iter_batches(batch_size=rows, row_groups=[group], use_threads=False):
+                    yield from _in_parts(batch)
+
+
+def count_rows(stream: BinaryIO, *, file: str) -> int:
+    """How many rows a Parquet file says that it has.
+
+    Raises:
         FileError: "200" if the file cannot be read as Parquet.
     """
+    with _translated(file), pq.ParquetFile(stream, memory_map=False) as parquet:
+        return int(parquet.metadata.num_rows)
+
+
+@contextmanager
+def _translated(file: str) -> Iterator[None]:
+    """Arrow's errors as ours."""
     try:
-        with pq.ParquetFile(stream, memory_map=False) as parquet:
-            for batch in parquet.iter_batches(batch_size=_ROWS_AT_ONCE, use_threads=False):
-                yield _block(_plain(batch))
+        yield
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -41,76 +71,46 @@ def parquet_blocks(stream: BinaryIO, *, file: str) -> Iterator[Block]:
         ) from error
 
 
-def _block(batch: pa.RecordBatch) -> Block:
-    faults: dict[int, str] = {}
-    try:
-        rows = batch.to_pylist(maps_as_pydicts="strict")
-    except KeyError:
-        rows = [_row(batch, place, faults) for place in range(batch.num_rows)]
-    faults |= dict.fromkeys(_not_finite(batch), "a number in the record is NaN or infinite")
-    encode = msgspec.json.Encoder(decimal_format="string").encode
-    return Block(records=list(map(encode, rows)), faults=faults)
+def _is_text(column: pq.ColumnSchema) -> bool:
+    return bool(column.physical_type == "BYTE_ARRAY" and column.logical_type.type != "DECIMAL")
 
 
-def _row(batch: pa.RecordBatch, place: int, faults: dict[int, str]) -> dict[str, object]:
-    try:
-        row: dict[str, object] = batch.slice(place, 1).to_pylist(maps_as_pydicts="strict")[0]
-    except KeyError:
-        faults[place] = "a map in the record has a key twice"
-        return {}
-    return row
+def _refuse_doubles(schema: pa.Schema, file: str) -> None:
+    doubles = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if doubles:
+        raise FileError(
+            f"{file}: the file has the column {doubles[0]!r} more than once; it is not clear which one is meant",
+            code=FILE_MISMATCH,
+        )
 
 
-def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch in types that have a JSON form."""
-    schema = pa.schema([pa.field(field.name, _plain_type(field.type)) for field in batch.schema])
-    if schema.equals(batch.schema):
-        return batch
-    return pa.RecordBatch.from_arrays(
-        [pc.cast(column, field.type, safe=False) for column, field in zip(batch.columns, schema, strict=True)],
-        schema=schema,
-    )
+def _rows_at_once(group: pq.RowGroupMetaData) -> int:
+    """Fewer rows where each has very many values: columns, or elements of arrays."""
+    values = int(sum(group.column(place).num_values for place in range(group.num_columns)))
+    per_row = max(1, values // max(1, int(group.num_rows)))
+    return max(1, min(MOST_ROWS, _MOST_VALUES // per_row))
 
 
-def _plain_type(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_struct(kind):
-        return pa.struct([pa.field(field.name, _plain_type(field.type)) for field in kind])
-    if pa.types.is_map(kind):
-        return pa.map_(pa.string(), _plain_type(kind.item_type))
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return pa.list_(_plain_type(kind.value_type))
-    if pa.types.is_dictionary(kind):
-        return _plain_type(kind.value_type)
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp("us", kind.tz)
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_large_string(kind):
-        return pa.string()
-    return kind
+def _in_parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch, halved until its texts fit into memory however often each of them stands in it."""
+    if batch.num_rows > 1 and sum(map(_text_bytes, batch.columns)) > MOST_TEXT_BYTES:
+        half = batch.num_rows // 2
+        yield from _in_parts(batch.slice(0, half))
+        yield from _in_parts(batch.slice(half))
+    elif batch.num_rows:
+        yield batch
 
 
-def _not_finite(batch: pa.RecordBatch) -> list[int]:
-    """Rows with a number that JSON cannot express."""
-    return [
-        place
-        for column in batch.columns
-        if _has_floats(column.type) and not _all_finite(column)
-        for place in range(len(column))
-        if not _all_finite(column.slice(place, 1))
-    ]
-
-
-def _has_floats(kind: pa.DataType) -> bool:
-    return pa.types.is_floating(kind) or any(_has_floats(kind.field(i).type) for i in range(kind.num_fields))
-
-
-def _all_finite(column: pa.Array) -> bool:
-    if pa.types.is_floating(column.type):
-        return bool(pc.all(pc.is_finite(column), min_count=0).as_py())
-    if pa.types.is_struct(column.type):
-        return all(map(_all_finite, column.flatten()))
-    if pa.types.is_map(column.type):
-        start, end = column.offsets[0].as_py(), column.offsets[-1].as_py()
-        return _all_finite(column.items.slice(start, end - start))
-    if pa.types.is_list(column.type):
-        return _all_finite(column.flatten())
-    return True
+def _text_bytes(array: pa.Array) -> int:
+    """How large the texts of a column are once each stands in its own place."""
+    if pa.types.is_dictionary(array.type):
+        lengths = pc.binary_length(array.dictionary)
+        return int(pc.sum(lengths.take(array.indices)).as_py() or 0)
+    if pa.types.is_struct(array.type):
+        return sum(_text_bytes(member) for member in array.flatten())
+    if pa.types.is_map(array.type):
+        start, end = array.offsets[0].as_py(), array.offsets[-1].as_py()
+        return sum(_text_bytes(part.slice(start, end - start)) for part in (array.keys, array.items))
+    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type):
+        return _text_bytes(array.flatten())
+    return 0

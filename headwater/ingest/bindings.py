@@ -1,5 +1,6 @@
 """Which column of a delimited file goes to which field."""
 
+from collections import Counter
 from difflib import get_close_matches
 from typing import Any
 
@@ -93,7 +94,8 @@ def _field_path(column: str, json_schema: dict[str, Any]) -> Path | None:
 
 
 def _refuse_doubles(used: list[str], header: tuple[str, ...], *, file: str) -> None:
-    doubles = sorted({column for column in used if header.count(column) > 1})
+    counts = Counter(header)
+    doubles = sorted({column for column in used if counts[column] > 1})
     if doubles:
         raise FileError(
             f"{file}: the header has {_named(tuple(doubles))} more than once; it is not clear which one is meant. "

@@ -1,7 +1,7 @@
 """One record at a time: every value to its field's type, everything that does not convert with its reason."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 from headwater.ingest.column import Column, LeafColumn
 from headwater.ingest.nested import ArrayColumn, MapColumn, ObjectColumn
@@ -9,7 +9,13 @@ from headwater.ingest.shape import escape
 from headwater.ingest.values import ConversionError, describe
 from headwater.model.records import CODE_CONVERSION, CODE_MAPPING, Problem
 
+MAX_PROBLEMS: Final = 100
+"""How many problems of one record are reported."""
 _ABSENT = object()
+
+
+class HopelessError(ValueError):
+    """A record has so many values that do not convert that no more are looked for."""
 
 
 class Conversion:
@@ -32,6 +38,9 @@ class Conversion:
         """The record with its values converted, without nulls, empty texts and fields that the schema does not know.
 
         What does not convert stays as it is; with `dropping`, it is left out, and so is an object left empty.
+
+        Raises:
+            HopelessError: there are `MAX_PROBLEMS` problems, and perhaps more; not with `dropping`.
         """
         return self._object(column, record, "")
 
@@ -83,6 +92,8 @@ class Conversion:
     def _fail(self, column: Column, value: object, pointer: str, error: ConversionError) -> object:
         if not self._dropping:
             self.problems.append(Problem(pointer=pointer, rule=error.rule, code=CODE_CONVERSION, message=str(error)))
+            if len(self.problems) == MAX_PROBLEMS:
+                raise HopelessError
             return value
         message = f"{error}; the field is left out"
         self.problems.append(Problem(pointer=pointer, rule="mapping", code=CODE_MAPPING, message=message))

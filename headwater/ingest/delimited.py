@@ -52,6 +52,7 @@ class DelimitedEngine:
         self._header = header
         self._options = options
         self._mapped = mapped
+        self._places = {name: place for place, name in enumerate(header)}
         self._tree = _grow(mappings)
         self._inner = JsonEngine(root, judge, mapped=True, rule=RULE)
 
@@ -97,7 +98,7 @@ class DelimitedEngine:
         if mapping.path is None:
             values = pa.repeat(pa.scalar(mapping.source, pa.string()), len(texts.positions))
         else:
-            values = texts.columns[self._header.index(mapping.source)]
+            values = texts.columns[self._places[mapping.source]]
         array, misfits = column.parse(values, seen.tally)
         if self._mapped and misfits:
             seen.left_out[column.shape.pointer] += len(misfits)

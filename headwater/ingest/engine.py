@@ -142,7 +142,7 @@ def _by_row(*doubts: Doubts) -> dict[int, Collection[str]]:
     return {row: () if "" in names else names for row, names in found.items()}
 
 
-def are_utf8(texts: list[bytes]) -> bool:
+def are_utf8(texts: Sequence[bytes]) -> bool:
     """Whether all texts are UTF-8 throughout; the typed decode does not look into what it skips."""
     doubtful = [text for text in texts if not text.isascii()]
     try:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from jsonschema.exceptions import ValidationError
 
-from headwater.ingest.convert import Conversion
+from headwater.ingest.convert import MAX_PROBLEMS, Conversion, HopelessError
 from headwater.ingest.nested import ObjectColumn
 from headwater.ingest.oracle import Fault, Oracle
 from headwater.ingest.shape import escape
@@ -24,8 +24,6 @@ from headwater.model.records import (
 
 TOO_DEEP: Final = "the record is nested too deeply"
 """The reason for which a record that exhausts the stack is rejected."""
-MAX_PROBLEMS: Final = 100
-"""How many problems of one record are reported."""
 _MAX_LISTED = 12
 
 _decode = msgspec.json.Decoder(float_hook=float).decode
@@ -146,7 +144,9 @@ class Judge:
             broken = [problem for problem in broken if problem.pointer not in blamed]
             if broken or blamed:
                 return Verdict(record=None, problems=tuple([*problems, *broken][:MAX_PROBLEMS]))
-            return Verdict(record=msgspec.json.encode(converted), problems=tuple(problems))
+            return Verdict(record=msgspec.json.encode(converted, enc_hook=str), problems=tuple(problems))
+        except HopelessError:
+            return Verdict(record=None, problems=tuple(conversion.problems))
         except RecursionError:
             return Verdict(record=None, problems=(unreadable(TOO_DEEP),))
 

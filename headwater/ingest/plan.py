@@ -15,6 +15,7 @@ from headwater.ingest.engine import Engine, JsonEngine
 from headwater.ingest.judge import Judge
 from headwater.ingest.mapped import MappedEngine
 from headwater.ingest.nested import ObjectColumn
+from headwater.ingest.parquet import ParquetEngine
 from headwater.ingest.shape import Shape, compile_shape
 from headwater.ingest.values import ConversionError
 from headwater.mapping.apply import CompiledMapping, compile_mapping_set
@@ -55,6 +56,10 @@ class Plan:
         if self._mappings is None:
             return JsonEngine(*self._strict, rule=rule)
         return self._rowwise(self._mappings, rule=rule)
+
+    def parquet_engine(self) -> Engine:
+        """An engine for one Parquet file that needs no mapping."""
+        return ParquetEngine(*self._strict, self.timestamps)
 
     def delimited_engine(self, header: tuple[str, ...], options: FormatOptions, *, file: str) -> "DelimitedPlan":
         """An engine for one delimited file, and the columns that it does not use.

@@ -2,24 +2,31 @@
 
 from collections.abc import Iterator
 from tempfile import TemporaryFile
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
+import pyarrow as pa
 from pydantic import ValidationError
 
 from headwater.errors import DocumentError, FileError
 from headwater.formats.blocks import FILE_MISMATCH, Block
 from headwater.formats.delimited import delimited_blocks
-from headwater.formats.detect import decompress, detect_format
+from headwater.formats.detect import FREE_BYTES, MAX_EXPANSION, decompress, detect_format
 from headwater.formats.fields import read_header
 from headwater.formats.json_text import json_blocks
 from headwater.formats.options import FormatOptions
-from headwater.formats.parquet import parquet_blocks
+from headwater.formats.parquet import count_rows, parquet_batches
+from headwater.formats.parquet_rows import ParquetRows
 from headwater.ingest.assemble import Place
 from headwater.ingest.collector import paused_collector
 from headwater.ingest.engine import Engine
 from headwater.ingest.plan import Plan
 from headwater.ingest.report import Chunk, FileReport, Observations
 from headwater.timestamps.options import TimestampOptions
+
+_SHORTEST: Final = {"json": 3, "csv": 2, "parquet": 1}
+"""Bytes of the shortest good record with what stands before the next: `{}` or one character, and a line end."""
+MOST_RECORDS: Final = 16_384
+"""How many records a chunk has at most."""
 
 
 class FileReader(Iterator[Chunk]):
@@ -42,6 +49,8 @@ class FileReader(Iterator[Chunk]):
         self._seen = Observations()
         self._source, self._compression = decompress(stream, file=file)
         self._format = detect_format(self._source, file=file, declared=format)
+        self._rows: int | None = None
+        self._reached = 0
         self._chunks = self._read(row_limit)
 
     def __next__(self) -> Chunk:
@@ -52,12 +61,32 @@ class FileReader(Iterator[Chunk]):
         """What was noticed so far."""
         return self._seen.report(file=self._file, format_name=self._format, compression=self._compression)
 
+    def is_lost(self, threshold_percent: float, *, size_bytes: int) -> bool:
+        """Whether more than so many percent of the file's records are bad, however good all those are that still come.
+
+        Then reading on decides nothing: the iteration may be left at any chunk, and nothing of the file is kept here.
+
+        Args:
+            threshold_percent: The share of bad records that is tolerated, 0 to 100.
+            size_bytes: Size of the file as it is stored.
+        """
+        most = self._seen.read + self._most_left(size_bytes)
+        return self._seen.failed * 100 > threshold_percent * most
+
+    def _most_left(self, size_bytes: int) -> int:
+        """How many good records may still come at most."""
+        if self._rows is not None:
+            return self._rows - self._seen.read
+        if self._compression is not None:
+            size_bytes = max(FREE_BYTES, MAX_EXPANSION * size_bytes)
+        return max(0, size_bytes - self._reached) // _SHORTEST[self._format] + 1
+
     def _read(self, row_limit: int | None) -> Iterator[Chunk]:
         blocks, engine = self._open()
-        for block in blocks:
-            part = block if row_limit is None else block.part(0, row_limit - self._seen.read)
-            if part.records:
-                yield self._take(engine, part)
+        for part in _small(blocks):
+            wanted = part if row_limit is None else part.part(0, row_limit - self._seen.read)
+            if wanted.records:
+                yield self._take(engine, wanted)
             if row_limit is not None and self._seen.read >= row_limit:
                 return
 
@@ -69,7 +98,10 @@ class FileReader(Iterator[Chunk]):
             case "csv":
                 return self._open_delimited()
             case _:
-                return self._parquet_blocks(), self._plan.json_engine(rule="parquet")
+                rows = map(ParquetRows, self._parquet_batches())
+                if self._plan.mapping is not None:
+                    return (part.as_block() for part in rows), self._plan.json_engine(rule="parquet")
+                return (Block(records=part) for part in rows), self._plan.parquet_engine()
 
     def _open_delimited(self) -> tuple[Iterator[Block], Engine]:
         blocks = delimited_blocks(self._source, self._options, self._options.limits)
@@ -85,22 +117,35 @@ class FileReader(Iterator[Chunk]):
 
         return records(), engine
 
-    def _parquet_blocks(self) -> Iterator[Block]:
+    def _parquet_batches(self) -> Iterator[pa.RecordBatch]:
         """Parquet is read from its end: a stream that cannot be wound back is kept in a temporary file meanwhile."""
         if self._compression is None and self._stream.seekable():
-            yield from parquet_blocks(self._stream, file=self._file)
+            self._rows = count_rows(self._stream, file=self._file)
+            yield from parquet_batches(self._stream, file=self._file)
             return
         with TemporaryFile() as copy:
             while piece := self._source.read(self._options.limits.block_bytes):
                 copy.write(piece)
-            yield from parquet_blocks(copy, file=self._file)
+            self._rows = count_rows(copy, file=self._file)
+            yield from parquet_batches(copy, file=self._file)
 
     def _take(self, engine: Engine, block: Block) -> Chunk:
         with paused_collector():
             chunk = engine.read(block, Place(file=self._file, first_row=self._seen.read + 1), self._seen)
+        self._reached = block.offsets[-1] if block.offsets else self._reached
         self._seen.read += chunk.read
         self._seen.failed += len(chunk.errors)
         return chunk
+
+
+def _small(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The blocks, those with very many records in parts: each record may become an error with all its reasons."""
+    for block in blocks:
+        if len(block.records) <= MOST_RECORDS:
+            yield block
+            continue
+        for start in range(0, len(block.records), MOST_RECORDS):
+            yield block.part(start, start + MOST_RECORDS)
 
 
 def _timestamps(options: FormatOptions) -> TimestampOptions:

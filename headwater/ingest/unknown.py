@@ -1,6 +1,7 @@
 """Fields that records have and their schema does not: not stored, but never silently."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,10 +18,10 @@ _MAX_NAME = 64
 _OTHERS = "…"
 
 
-def choose_sample(records: list[bytes], read: int) -> list[bytes]:
+def choose_sample(records: Sequence[bytes], read: int) -> Sequence[bytes]:
     """Those of a block's records that are looked at, if so many of the file came before them."""
     beginning = max(0, _FIRST - read)
-    return records[:beginning] + records[beginning::_EVERY]
+    return [*records[:beginning], *records[beginning::_EVERY]]
 
 
 class UnknownFields:
@@ -33,7 +34,7 @@ class UnknownFields:
         self._below = _Below(shape)
         self._refuse_unknown = msgspec.json.Decoder(_closed_type(shape)).decode
 
-    def count(self, records: list[bytes], counts: Counter[str]) -> None:
+    def count(self, records: Sequence[bytes], counts: Counter[str]) -> None:
         """Count the unknown fields of some records into `counts`, by pointer; what is no JSON object has none.
 
         Pointers beyond the first thousand share the entry `…`.

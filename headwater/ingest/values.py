@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from headwater.formats.parquet_rows import DateText, TimeText
 from headwater.ingest.shape import INTEGER_RANGES, Kind
 from headwater.timestamps.options import TimestampOptions
 from headwater.timestamps.parse import UnreadableTimestampError, read_date, read_timestamp
@@ -51,6 +52,10 @@ def describe(value: object) -> str:
             return "a whole number"
         case float():
             return "a number with a fraction" if math.isfinite(value) else "a number out of range"
+        case DateText():
+            return "a date"
+        case TimeText():
+            return "a time"
         case str():
             return "text"
         case list():
@@ -67,6 +72,8 @@ def _wrong_type(value: object, expected: str) -> ConversionError:
 
 def to_text(value: object) -> str:
     """Text as it is; numbers in the shortest form that reads back to the same number."""
+    if isinstance(value, DateText | TimeText):
+        raise _wrong_type(value, "text")
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -78,6 +85,8 @@ def to_text(value: object) -> str:
 
 def to_double(value: object) -> float:
     """Numbers, and texts that are one."""
+    if isinstance(value, DateText | TimeText):
+        raise _wrong_type(value, "a number")
     if isinstance(value, str):
         if len(value) > _MAX_DIGITS or not _NUMBER.fullmatch(value):
             raise ConversionError("expected a number, found text that is not one")
@@ -107,6 +116,8 @@ def integer_reader(kind: Kind) -> Callable[[object], int]:
 
 
 def _whole(value: object) -> int:
+    if isinstance(value, DateText | TimeText):
+        raise _wrong_type(value, "a whole number")
     if isinstance(value, str):
         if _WHOLE.fullmatch(value):
             return int(value)
@@ -135,7 +146,7 @@ def to_boolean(value: object) -> bool:
 
 def word_to_boolean(value: object) -> bool:
     """Booleans, and the words for them that a mapping knows."""
-    if isinstance(value, str):
+    if isinstance(value, str) and not isinstance(value, DateText | TimeText):
         if value in TRUE_WORDS:
             return True
         if value in FALSE_WORDS:
@@ -150,7 +161,7 @@ def timestamp_reader(options: TimestampOptions) -> Callable[[object], int]:
     """Microseconds since 1970 in UTC, from RFC 3339, a date, epoch numbers, and what the dataflow declares."""
 
     def to_micros(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, str | int):
+        if isinstance(value, bool | DateText) or not isinstance(value, str | int):
             raise _wrong_type(value, "a timestamp")
         try:
             return read_timestamp(value, options).micros
@@ -164,7 +175,7 @@ def date_reader(options: TimestampOptions) -> Callable[[object], date]:
     """Dates, from `YYYY-MM-DD`, epoch numbers (their day in UTC), and what the dataflow declares."""
 
     def to_date(value: object) -> date:
-        if isinstance(value, bool) or not isinstance(value, str | int):
+        if isinstance(value, bool | TimeText) or not isinstance(value, str | int):
             raise _wrong_type(value, "a date")
         try:
             return read_date(value, options)
@@ -179,7 +190,7 @@ def to_json_text(value: object) -> str:
     try:
         if not _is_finite(value):
             raise ConversionError("a number in it is out of range")
-        return msgspec.json.encode(value).decode()
+        return msgspec.json.encode(value, enc_hook=str).decode()
     except RecursionError:
         raise ConversionError("the value is nested too deeply") from None
 

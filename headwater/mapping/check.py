@@ -8,6 +8,8 @@ from headwater.errors import MappingError
 from headwater.mapping.paths import EACH, Path, find_field, format_path, parse_path, walk_fields
 from headwater.model.documents import Mapping, MappingSet
 
+_MOST_QUOTED = 200
+
 
 def check_mapping(mapping_set: MappingSet, json_schema: dict[str, Any]) -> tuple[str, ...]:
     """Everything that keeps a mapping set from being used with a resolved schema, in sentences; empty if nothing does.
@@ -47,9 +49,37 @@ def _check_one(mapping: Mapping, path: Path, json_schema: dict[str, Any]) -> Ite
             yield f"{mapping.destination!r} is {_a(field)}; a STATIC constant needs a field of a single value"
         if EACH in path:
             yield f"{mapping.destination!r}: {EACH} needs a source with {EACH}; a STATIC constant has none"
+        yield from _check_constant(mapping, field)
         return
     if path.count(EACH) > _source_path(mapping.source).count(EACH):
         yield f"{mapping.destination!r}: {EACH} in a destination needs {EACH} in its source {mapping.source!r} too"
+
+
+def _check_constant(mapping: Mapping, field: dict[str, Any]) -> Iterator[str]:
+    """Rules that a constant would break in every record; whether it converts at all is seen where columns are made."""
+    from headwater.xdm.validation import make_validator
+
+    constant = _constant(mapping.source, field)
+    if constant is None:
+        return
+    for error in make_validator(field).iter_errors(constant):
+        yield (
+            f"{mapping.destination!r}: the constant {mapping.source!r} breaks the field's rule `{error.validator}` "
+            f"({str(error.validator_value)[:_MOST_QUOTED]}), so every record would be rejected"
+        )
+
+
+def _constant(text: str, field: dict[str, Any]) -> str | int | float | None:
+    """What a field of text or numbers makes of a constant; None for others, and for what is no number."""
+    if field.get("type") == "string":
+        return None if field.get("format") in ("date", "date-time") else text
+    if field.get("type") not in ("number", "integer"):
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else number
 
 
 def _source_path(text: str) -> Path:

@@ -26,6 +26,7 @@ _STRICT = (
     r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
 )
 _STRICT_DATE = r"^\d{4}-\d\d-\d\d$"
+_PER_SECOND = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
 _FIRST_DAY, _LAST_DAY = MIN_MICROS // 86_400_000_000, MAX_MICROS // 86_400_000_000
 
 
@@ -96,6 +97,48 @@ def read_dates(texts: pa.StringArray, options: TimestampOptions = DEFAULT) -> Re
             replaced.append(None)
             unread.append(position)
     return ReadColumn(array=_replace(array, rest, replaced).cast(DATE), unread=sorted(unread), rules=Counter())
+
+
+def read_typed_timestamps(instants: pa.TimestampArray, options: TimestampOptions = DEFAULT) -> ReadColumn:
+    """Arrow timestamps of any unit; those without a zone are local times of the declared one, and refused without it.
+
+    Nanoseconds are cut.
+    """
+    kind = instants.type
+    factor = _PER_SECOND[kind.unit]
+    low, high = MIN_MICROS * factor // 1_000_000, MAX_MICROS * factor // 1_000_000
+    least, most = max(low, -(2**63)), min(high, 2**63 - 1)
+    numbers, unread = _within(instants.cast(pa.int64()), least, most)
+    micros = (
+        pc.divide(numbers, factor // 1_000_000) if factor > 1_000_000 else pc.multiply(numbers, 1_000_000 // factor)
+    )
+    if kind.tz is not None:
+        rules = Counter({TimestampRule.TYPED.value: len(micros) - micros.null_count})
+        return ReadColumn(array=micros.cast(TIMESTAMP), unread=unread, rules=+rules)
+    zone = options.local_zone()
+    if zone is None:
+        refused = pc.indices_nonzero(pc.is_valid(instants)).to_pylist()
+        return ReadColumn(array=pa.nulls(len(instants), TIMESTAMP), unread=refused, rules=Counter())
+    return _localized(micros.cast(pa.timestamp("us")), zone.key, unread)
+
+
+def read_typed_dates(dates: pa.Array) -> ReadColumn:
+    """Arrow dates of any unit to `date32`."""
+    days, unread = _within(dates.cast(DATE).cast(pa.int32()), _FIRST_DAY, _LAST_DAY)
+    return ReadColumn(array=days.cast(DATE), unread=unread, rules=Counter())
+
+
+def _localized(local: pa.TimestampArray, zone: str, unread: list[int]) -> ReadColumn:
+    """Local times in a zone; those that the clocks passed twice, or went over, are refused."""
+    earliest, latest = (
+        pc.assume_timezone(local, zone, ambiguous=side, nonexistent=side).cast(TIMESTAMP)
+        for side in ("earliest", "latest")
+    )
+    unclear = pc.fill_null(pc.not_equal(earliest, latest), False)
+    micros, beyond = _within(pc.if_else(unclear, None, earliest.cast(pa.int64())), MIN_MICROS, MAX_MICROS)
+    rules = Counter({TimestampRule.ZONE.value: len(micros) - micros.null_count})
+    unread = sorted({*unread, *beyond, *pc.indices_nonzero(unclear).to_pylist()})
+    return ReadColumn(array=micros.cast(TIMESTAMP), unread=unread, rules=+rules)
 
 
 def _one_by_one(

@@ -42,6 +42,7 @@ class TimestampRule(StrEnum):
     EPOCH = "epoch number"
     ZONE = "declared zone"
     PATTERN = "declared pattern"
+    TYPED = "timestamp with a zone"
 
 
 class UnreadableTimestampError(ValueError):

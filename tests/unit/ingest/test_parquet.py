@@ -139,12 +139,13 @@ def test_bad_rows_are_told_with_their_number_and_content() -> None:
     assert outcome.problems == [
         (2, "/_id", "required", "1555"),
         (2, "/amount", "minimum", "1502"),
-        (3, "", "parquet", "1401"),
-        (4, "", "parquet", "1401"),
+        (3, "/amount", "conversion", "1501"),
+        (4, "/amount", "conversion", "1501"),
     ]
     assert outcome.errors[0].raw == b'{"_id":null,"amount":-1.0}'
     assert (outcome.errors[0].line, outcome.errors[0].byte_offset) == (None, None)
-    assert outcome.errors[1].problems[0].message == "a number in the record is NaN or infinite"
+    assert outcome.errors[1].problems[0].message == "the number is out of range"
+    assert outcome.errors[1].raw == b'{"_id":"c","amount":"nan"}'
 
 
 def test_a_map_with_a_key_twice_is_a_bad_row() -> None:

@@ -80,3 +80,32 @@ def test_required_fields_that_are_not_mapped_are_named() -> None:
         "the required field '_id' is not mapped; without it every record is rejected",
         "the required field 'timestamp' is not mapped; without it every record is rejected",
     )
+
+
+@pytest.mark.parametrize(
+    ("field", "constant", "problem"),
+    [
+        (TEXT | {"enum": ["a", "b"]}, "c", "rule `enum` (['a', 'b']), so every record would be rejected"),
+        (TEXT | {"pattern": "^[A-Z]{3}$"}, "eur", "rule `pattern` (^[A-Z]{3}$)"),
+        (TEXT | {"maxLength": 2}, "abc", "rule `maxLength` (2)"),
+        ({"type": "number", "minimum": 0}, "-1.5", "rule `minimum` (0)"),
+        ({"type": "integer", "maximum": 10}, "11", "rule `maximum` (10)"),
+        ({"type": "integer"}, "1.5", "rule `type` (integer)"),
+        (TEXT | {"enum": ["a", "b"]}, "a", None),
+        ({"type": "number", "minimum": 0}, "1.5", None),
+        ({"type": "integer", "maximum": 10}, "10.0", None),
+        (TEXT | {"format": "date-time"}, "2024-02-29", None),
+        ({"type": "boolean"}, "yes", None),
+    ],
+)
+def test_constants_are_held_to_the_rules_of_their_field(
+    field: dict[str, Any], constant: str, problem: str | None
+) -> None:
+    mappings = [{"source": constant, "destination": "a", "source_type": "STATIC"}]
+    mapping_set = MappingSet.from_json({"kind": "mapping_set", "name": "m", "schema": "s", "mappings": mappings})
+    found = check_mapping(mapping_set, {"type": "object", "properties": {"a": field}})
+    if problem is None:
+        assert found == ()
+    else:
+        [message] = found
+        assert message.startswith(f"'a': the constant {constant!r} breaks the field's {problem}")
