@@ -58,7 +58,8 @@ def discover_files(workspace: Workspace, run_id: str) -> Discovery:
         listing = _find_files(workspace, context)
         discovery = _take(workspace, context, listing)
         if discovery.groups and context.request.loads:
-            workspace.lake.ensure_table(context.dataset.name, plan.arrow_schema)
+            day_of = "timestamp" if context.schema.behavior == "time-series" else None
+            workspace.lake.ensure_table(context.dataset.name, plan.arrow_schema, day_of=day_of)
     workspace.catalog.flow_runs.add_notes(run_id, discovery.notes)
     log.info(
         "flow run %s of %s takes %d files (%d bytes) in %d groups",

@@ -225,7 +225,8 @@ def load_profiles(workspace: Workspace, flow_run_id: str) -> StoreLoad:
 
 
 def _rows(workspace: Workspace, context: RunContext) -> "Iterable[pa.RecordBatch]":
-    return workspace.lake.read_staged(workspace.catalog.batches.staged_files(context.batch_id))
+    staged = workspace.catalog.batches.staged_files(context.batch_id)
+    return workspace.lake.read_batch(context.dataset.name, context.batch_id, staged)
 
 
 def goes_to_profile(context: RunContext) -> bool:
