@@ -13,6 +13,7 @@ from headwater.flows.begin import begin_run
 from headwater.flows.context import RunContext, lease, open_context, recorded
 from headwater.flows.listing import Candidate, Listing, look
 from headwater.flows.plans import compile_run_plan
+from headwater.flows.removal import check_replaced
 from headwater.flows.selection import MAX_FILES, into_groups
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, RunRequest
@@ -54,6 +55,7 @@ def discover_files(workspace: Workspace, run_id: str) -> Discovery:
     """The second half of `discover`, for a run that has begun."""
     with recorded(workspace, run_id, "discover"):
         context = open_context(workspace, run_id)
+        check_replaced(workspace, context)
         plan = compile_run_plan(context)
         listing = _find_files(workspace, context)
         discovery = _take(workspace, context, listing)
@@ -128,6 +130,12 @@ def _claim(workspace: Workspace, context: RunContext, claims: list[Claim]) -> tu
         stores.ledger.forget_observations(flow, [claim.file.path for claim in claims])
         if not got:
             return None, []
-        stores.batches.create(batch_id=batch_id, dataset=context.dataset.name, flow_run_id=run_id, created_at=utc_now())
+        stores.batches.create(
+            batch_id=batch_id,
+            dataset=context.dataset.name,
+            flow_run_id=run_id,
+            created_at=utc_now(),
+            replaces=context.request.replaces if context.request.loads else (),
+        )
         stores.flow_runs.set_batch(run_id, batch_id)
     return batch_id, [claim for claim in claims if claim.id in got]
