@@ -18,6 +18,7 @@ from headwater.orchestration.operators import (
     LoadIdentitiesOperator,
     LoadLakeOperator,
     LoadProfilesOperator,
+    MaintainLakeOperator,
     NotifyOperator,
 )
 from headwater.orchestration.params import run_params
@@ -87,6 +88,23 @@ def deliveries_dag() -> DAG:
         default_args={"owner": TAG, **RETRY_ARGUMENTS},
     ) as dag:
         DeliverDueOperator(task_id="deliver_due")
+    return dag
+
+
+def maintenance_dag() -> DAG:
+    """The Dag that maintains the lake's tables and ends interrupted removals; every night."""
+    with DAG(
+        dag_id="headwater_maintenance",
+        dag_display_name="Headwater: maintain the lake",
+        description="Compacts small files, expires old snapshots and deletes files that belong to nothing.",
+        schedule=CronTriggerTimetable("17 3 * * *", timezone="UTC"),
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags=[TAG],
+        default_args={"owner": TAG, "retry_policy": RetryIfRetryable(), **RETRY_ARGUMENTS},
+    ) as dag:
+        MaintainLakeOperator(task_id="maintain_lake")
     return dag
 
 

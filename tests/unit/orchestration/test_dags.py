@@ -9,7 +9,7 @@ from airflow.sdk import DAG, TriggerRule
 
 from headwater.model.documents import Dataflow
 from headwater.orchestration import dataflow_dag, load_dags
-from headwater.orchestration.dags import deliveries_dag
+from headwater.orchestration.dags import deliveries_dag, maintenance_dag
 from headwater.orchestration.timetable import AnchoredTimetable
 from tests.airflow.environment import REPOSITORY, airflow_variables, plain_environment
 
@@ -150,6 +150,12 @@ def test_undelivered_notifications_are_tried_every_five_minutes() -> None:
     dag = deliveries_dag()
 
     assert (list(dag.task_ids), dag.catchup, dag.max_active_runs) == (["deliver_due"], False, 1)
+
+
+def test_the_lake_is_maintained_every_night() -> None:
+    dag = maintenance_dag()
+
+    assert (list(dag.task_ids), dag.catchup, dag.max_active_runs) == (["maintain_lake"], False, 1)
 
 
 def test_parsing_a_hundred_dataflows_imports_nothing_that_reads_or_connects(tmp_path: Path) -> None:
