@@ -33,8 +33,10 @@ of_a_day = context.sql(
 ).to_pylist()
 print(json.dumps({"rows": rows, "of_a_day": of_a_day[0]["n"]}))
 """
-"""Apache DataFusion with Iceberg's Rust library: it knows nothing of Headwater and pyiceberg, and plans the scan itself.
-In a process of its own, since a native library that fails takes its process with it."""
+"""Apache DataFusion with Iceberg's Rust library: it knows nothing of Headwater and pyiceberg.
+
+In a process of its own, since a native library that fails takes its process with it.
+"""
 
 
 def read_by_datafusion(address: LakeAddress) -> dict[str, Any]:
