@@ -168,11 +168,10 @@ def _rows(workspace: Workspace) -> Iterator[_Found]:
     for dataset in datasets:
         expected = {batch.id: batch for batch in workspace.catalog.batches.of_dataset(dataset)}
         found = workspace.lake.rows_by_batch(dataset)
-        for batch_id in sorted({*expected, *found}):
-            if batch_id not in expected:
-                yield _unknown_rows(dataset, batch_id, found[batch_id])
-            elif not _fits(workspace, expected[batch_id], found.get(batch_id, 0)):
-                yield from _look_again(workspace, batch_id)
+        yield from (_unknown_rows(dataset, each, found[each]) for each in sorted(found) if each not in expected)
+        odd = [batch.id for batch in expected.values() if not _fits(workspace, batch, found.get(batch.id, 0))]
+        if odd:
+            yield from _look_again(workspace, dataset, odd)
 
 
 def _fits(workspace: Workspace, batch: Batch, rows: int) -> bool:
@@ -189,28 +188,32 @@ def _is_partly_superseded(workspace: Workspace, batch: Batch) -> bool:
     return any(file.state is FileState.SUPERSEDED for file in workspace.catalog.ledger.of_run(batch.flow_run_id))
 
 
-def _look_again(workspace: Workspace, batch_id: str) -> Iterator[_Found]:
+def _look_again(workspace: Workspace, dataset: str, batch_ids: list[str]) -> Iterator[_Found]:
     """A load may have ended between the look into the catalog and the one into the lake."""
-    batch = workspace.catalog.batches.get(batch_id)
-    rows = workspace.lake.rows_by_batch(batch.dataset).get(batch_id, 0)
-    if _fits(workspace, batch, rows):
-        return
+    batches = [workspace.catalog.batches.get(batch_id) for batch_id in batch_ids]
+    found = workspace.lake.rows_by_batch(dataset)
+    for batch in batches:
+        rows = found.get(batch.id, 0)
+        if not _fits(workspace, batch, rows):
+            yield _wrong_rows(workspace, batch, rows)
+
+
+def _wrong_rows(workspace: Workspace, batch: Batch, rows: int) -> _Found:
     if batch.status is BatchStatus.SUCCESS:
-        yield _found(
+        return _found(
             Code.ROWS_MISSING,
             batch.id,
             f"batch {batch.id} loaded {batch.counts.loaded} rows into dataset {batch.dataset!r}, which has {rows} of "
             f"them. If nobody removed them on purpose, revert the batch with `headwater batch revert {batch.id} "
             "--release-files` and run the dataflow again.",
         )
-    else:
-        yield _found(
-            Code.ROWS_LEFT,
-            batch.id,
-            f"batch {batch.id} is {batch.status.value}, and dataset {batch.dataset!r} has {rows} rows of it. Mending "
-            "removes them.",
-            partial(workspace.lake.remove_batches, batch.dataset, [batch.id]),
-        )
+    return _found(
+        Code.ROWS_LEFT,
+        batch.id,
+        f"batch {batch.id} is {batch.status.value}, and dataset {batch.dataset!r} has {rows} rows of it. Mending "
+        "removes them.",
+        partial(workspace.lake.remove_batches, batch.dataset, [batch.id]),
+    )
 
 
 def _unknown_rows(dataset: str, batch_id: str, rows: int) -> _Found:
@@ -244,19 +247,17 @@ def _files(workspace: Workspace) -> Iterator[_Found]:
 
 def _missing_loads(workspace: Workspace) -> Iterator[_Found]:
     """Loads into graph and profiles that failed, and were not repeated with success."""
-    for dataset in workspace.catalog.batches.datasets():
-        for batch in workspace.catalog.batches.of_dataset(dataset):
-            if batch.status is not BatchStatus.SUCCESS:
-                continue
-            told = {event.code for event in workspace.catalog.outbox.events(subject=batch.id)}
-            for prefix, what, load in (("ig", "identities", load_identities), ("ps", "profiles", load_profiles)):
-                if f"{prefix}_load_failure" in told and f"{prefix}_load_success" not in told:
-                    yield _found(
-                        Code.LOAD_MISSING,
-                        batch.id,
-                        f"batch {batch.id} is in the lake, and its {what} were not loaded. Mending loads them.",
-                        partial(load, workspace, batch.flow_run_id),
-                    )
+    outbox = workspace.catalog.outbox
+    for prefix, what, load in (("ig", "identities", load_identities), ("ps", "profiles", load_profiles)):
+        for batch_id in sorted(outbox.subjects(f"{prefix}_load_failure") - outbox.subjects(f"{prefix}_load_success")):
+            batch = workspace.catalog.batches.get(batch_id)
+            if batch.status is BatchStatus.SUCCESS:
+                yield _found(
+                    Code.LOAD_MISSING,
+                    batch.id,
+                    f"batch {batch.id} is in the lake, and its {what} were not loaded. Mending loads them.",
+                    partial(load, workspace, batch.flow_run_id),
+                )
 
 
 def _stuck_notifications(workspace: Workspace) -> Iterator[_Found]:

@@ -21,7 +21,7 @@ from headwater.lake.commits import BatchCommit, commit_batch, find_snapshot, giv
 from headwater.lake.errors import explained
 from headwater.lake.iceberg_catalog import NAMESPACE, open_catalog
 from headwater.lake.maintenance import BatchFacts, Maintained, maintain_table
-from headwater.lake.orphans import TableFolder, find_orphans
+from headwater.lake.orphans import TableFolder, find_orphans, place
 from headwater.lake.partitions import add_day_partition, day_column
 from headwater.lake.reading import batch_rows, file_rows, of_batch
 from headwater.lake.references import BatchSnapshot, batch_snapshots, references, rows_by_batch
@@ -296,8 +296,8 @@ class Lake:
             if (table := self._find(dataset)) is None:
                 return ()
             folder = self._folder(table.location())
-            present = {f"{folder.uri}/{name}" for name in folder.files()}
-            return tuple(sorted(set(self.data_files(dataset)) - present))
+            present = {place(f"{folder.uri}/{name}") for name in folder.files()}
+            return tuple(uri for uri in sorted(self.data_files(dataset)) if place(uri) not in present)
 
     # Reading
 

@@ -6,6 +6,7 @@ looking matters: first the files, then the batches that are open, then the table
 seen as open, or its files are seen in the table.
 """
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ OpenBatches = Callable[[], Collection[str]]
 """Tells which batches of the table's dataset may still be committed."""
 _DATA: Final = "data/"
 _METADATA: Final = "metadata/"
+_PROTOCOL: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _METADATA_SUFFIXES: Final = (".avro", ".metadata.json")
 
 
@@ -58,8 +60,9 @@ def find_orphans(
         return ()
     waiting = set(open_batches())
     known = references(load())
-    candidates = {f"{folder.uri}/{name}" for name in old if _batch_folder(name) not in waiting}
-    return tuple(sorted(candidates - known.data - known.metadata))
+    kept = {place(uri) for uri in (*known.data, *known.metadata)}
+    candidates = sorted(f"{folder.uri}/{name}" for name in old if _batch_folder(name) not in waiting)
+    return tuple(uri for uri in candidates if place(uri) not in kept)
 
 
 def remove_orphans(
@@ -70,6 +73,11 @@ def remove_orphans(
     if found:
         delete_files(load().io, found)
     return len(found)
+
+
+def place(uri: str) -> str:
+    """An address without its protocol: engines write `file:/x` and `file:///x`, `s3://b/x` and `s3a://b/x` alike."""
+    return _PROTOCOL.sub("", uri).lstrip("/")
 
 
 def _is_ours(name: str) -> bool:

@@ -1,5 +1,8 @@
 """What becomes of a batch after its load: reverted, deleted, replaced, replayed."""
 
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +82,24 @@ class TestReverting:
         assert shop.keys() == []
         assert not shop.batch_of(first).removing
         assert finish_removals(shop.workspace) == []
+        assert shop.run().counts.loaded == 1
+
+    @pytest.mark.slow
+    def test_killed_in_the_middle_the_same_command_ends_it(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        first = shop.run()
+        home = str(shop.workspace.settings.home)
+        killed = subprocess.run(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "tests.integration.killed_removal", home, str(first.batch_id)],
+            check=False, capture_output=True, timeout=300,
+        )  # fmt: skip
+        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+        assert shop.keys() == []
+        assert shop.run().state is FlowRunState.NO_NEW_DATA, "the files are free only at the end"
+
+        batch = revert_batch(shop.workspace, str(first.batch_id))
+
+        assert not batch.removing
         assert shop.run().counts.loaded == 1
 
     def test_only_a_batch_that_is_in_the_lake_can_be_reverted(self, shop: Shop) -> None:

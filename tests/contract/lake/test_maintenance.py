@@ -12,6 +12,7 @@ from pyiceberg.table import Table
 
 from headwater.lake import SYSTEM_COLUMN, Lake
 from headwater.lake.iceberg_catalog import NAMESPACE, open_catalog
+from headwater.lake.orphans import place
 from headwater.lake.storage import parse_location
 from tests.contract.lake.rows import COLUMNS, LakeAddress, keys_in, load, maintain, stage, stage_events
 from tests.contract.lake.test_concurrency import DEADLINE_SECONDS, SPAWN, batch_id, run_together
@@ -154,6 +155,14 @@ class TestOrphans:
 
         assert maintain(lake, "sales", days_later=1000).orphans_removed == 0
         assert all(path.exists() for path in foreign)
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [("file:/lake/x", "file:///lake/x"), ("s3a://b/x", "s3://b/x"), ("/lake/x", "file:///lake/x")],
+        ids=["slashes", "s3a", "bare"],
+    )
+    def test_a_file_that_another_engine_names_differently_is_the_same_file(self, one: str, other: str) -> None:
+        assert place(one) == place(other)
 
     def test_expired_metadata_and_replaced_data_leave_the_disk(self, lake: Lake, tmp_path: Path) -> None:
         load_many(lake, 12)
