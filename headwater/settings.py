@@ -30,6 +30,8 @@ class Settings(BaseSettings):
         public_url: Address under which people reach the API server; links begin with it.
         allow_private_webhooks: Whether webhooks may point to private or loopback addresses, or use plain HTTP.
         claim_lease_seconds: How long a dead run keeps its files before another run may take them.
+        recovery_hours: What was replaced in the lake, and what nothing refers to, is kept so long: longer than any
+            interruption that a run is to recover from, and than any read.
         group_bytes: Small files are ingested together in one task up to this size.
     """
 
@@ -48,6 +50,7 @@ class Settings(BaseSettings):
     public_url: str = "http://localhost:8080"
     allow_private_webhooks: bool = False
     claim_lease_seconds: int = Field(default=900, ge=10)
+    recovery_hours: int = Field(default=72, ge=1)
     group_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
 
     @classmethod

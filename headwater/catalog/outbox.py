@@ -134,6 +134,10 @@ class Outbox(Store):
             query = query.where(event.c.subject == subject)
         return [_event(row) for row in self._all(query)]
 
+    def subjects(self, code: str) -> set[str]:
+        """What there is an event of this code about: ids of batches or flow runs."""
+        return {row["subject"] for row in self._all(sa.select(event.c.subject).where(event.c.code == code))}
+
     def verified_etag(self, webhook: str) -> str | None:
         """The etag of the webhook's version that has answered its challenge, or None."""
         row = self._first(sa.select(webhook_state.c.etag).where(webhook_state.c.webhook == webhook))

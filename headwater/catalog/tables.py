@@ -71,8 +71,20 @@ batch = sa.Table(
     sa.Column("completed_at", UtcDateTime),
     sa.Column("snapshot_id", sa.BigInteger),
     sa.Column("errors", Json, nullable=False),
+    sa.Column("replaces", Json, nullable=False, server_default=sa.text("'[]'")),
+    sa.Column("replay_of", sa.String(26)),
+    sa.Column("removing", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("release_files", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index(None, "dataset", "created_at"),
+    sa.Index(
+        "uq_batch_replay_of",
+        "replay_of",
+        unique=True,
+        sqlite_where=sa.text("status IN ('loading', 'staged', 'success')"),
+        postgresql_where=sa.text("status IN ('loading', 'staged', 'success')"),
+    ),
 )
+"""`removing` and `release_files` say what is still to be done for an inactive batch, and survive a kill in between."""
 
 batch_group = sa.Table(
     "batch_group",

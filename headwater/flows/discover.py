@@ -14,6 +14,7 @@ from headwater.flows.context import COPY_FAILED, RunContext, lease, open_context
 from headwater.flows.listing import Candidate, Listing, look
 from headwater.flows.plans import compile_run_plan
 from headwater.flows.readiness import overdue_message
+from headwater.flows.removal import check_replaced
 from headwater.flows.selection import MAX_FILES, into_groups
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, RunRequest
@@ -57,11 +58,13 @@ def discover_files(workspace: Workspace, run_id: str) -> Discovery:
     """The second half of `discover`, for a run that has begun."""
     with recorded(workspace, run_id, "discover"):
         context = open_context(workspace, run_id)
+        check_replaced(workspace, context)
         plan = compile_run_plan(context)
         listing = _find_files(workspace, context)
         discovery = _take(workspace, context, listing)
         if discovery.groups and context.request.loads:
-            workspace.lake.ensure_table(context.dataset.name, plan.arrow_schema)
+            day_of = "timestamp" if context.schema.behavior == "time-series" else None
+            workspace.lake.ensure_table(context.dataset.name, plan.arrow_schema, day_of=day_of)
     late = overdue_message(listing.waiting, readiness=context.source.ready, now=listing.looked_at)
     failure = ErrorSummary(code=COPY_FAILED, message=late, step=READINESS) if late is not None else None
     workspace.catalog.flow_runs.set_step_error(run_id, READINESS, failure)
@@ -139,6 +142,12 @@ def _claim(workspace: Workspace, context: RunContext, claims: list[Claim]) -> tu
         got = set(stores.ledger.claim(flow, run_id, claims, state=state))
         if not got:
             return None, []
-        stores.batches.create(batch_id=batch_id, dataset=context.dataset.name, flow_run_id=run_id, created_at=utc_now())
+        stores.batches.create(
+            batch_id=batch_id,
+            dataset=context.dataset.name,
+            flow_run_id=run_id,
+            created_at=utc_now(),
+            replaces=context.request.replaces if context.request.loads else (),
+        )
         stores.flow_runs.set_batch(run_id, batch_id)
     return batch_id, [claim for claim in claims if claim.id in got]

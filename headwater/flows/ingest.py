@@ -271,7 +271,7 @@ def _read_group(workspace: Workspace, context: RunContext, group: int, progress:
             connector=connector,
             sink=stage or _Nowhere(),
             rejected=rejected,
-            options=_format_options(context),
+            options=format_options(context),
             tally=tally,
             progress=progress,
         )
@@ -288,7 +288,12 @@ def _stage(workspace: Workspace, context: RunContext, group: int) -> "StageWrite
     return workspace.lake.stage(context.dataset.name, batch.id, group, ingested_at=batch.created_at)
 
 
-def _format_options(context: RunContext) -> FormatOptions:
+def format_options(context: RunContext) -> FormatOptions:
+    """What the run's source says of its files' format.
+
+    Raises:
+        DocumentError: an option is unknown or wrong.
+    """
     try:
         return FormatOptions.from_json(context.source.format_options)
     except ValidationError as error:

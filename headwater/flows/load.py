@@ -11,6 +11,7 @@ from headwater.errors import HeadwaterError, ThresholdExceededError
 from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.events import batch_event
 from headwater.flows.notifications import enqueue
+from headwater.flows.removal import finish_removals
 from headwater.flows.schemas import identity_types
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow
@@ -97,7 +98,7 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
     with catalog.transaction() as stores:
         stores.flow_runs.require_open(context.run.id)
         stores.batches.stage(batch.id)
-    if staged or supersede:
+    if staged or supersede or batch.replaces:
         snapshot_id = workspace.lake.commit(
             batch.dataset,
             batch.id,
@@ -105,9 +106,11 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
             flow_run_id=context.run.id,
             counts=batch.counts,
             supersede=supersede,
+            replace_batches=batch.replaces,
         )
     with catalog.transaction() as stores:
         settle_success(workspace, stores, context.run.id, snapshot_id)
+    finish_removals(workspace, batch.replaces)
     return catalog.batches.get(batch.id)
 
 
@@ -124,6 +127,9 @@ def _check_groups(workspace: Workspace, context: RunContext) -> None:
 
 def _check_threshold(context: RunContext, counts: RecordCounts) -> None:
     threshold = context.flow.threshold_percent
+    if context.request.replay_of is not None:
+        _check_replay(context, counts)
+        return
     if not counts.failed or counts.failed * 100 <= threshold * counts.read:
         return
     share = counts.failed * 100 / counts.read
@@ -133,6 +139,16 @@ def _check_threshold(context: RunContext, counts: RecordCounts) -> None:
         f"{context.flow.name} tolerates {allowed}. Nothing was loaded; the files will be taken again. "
         f"See why with `headwater batch errors {context.batch_id}`, then mend the files, the mapping or the schema."
     )
+
+
+def _check_replay(context: RunContext, counts: RecordCounts) -> None:
+    if counts.loaded == 0:
+        original = context.request.replay_of
+        raise ThresholdExceededError(
+            f"none of the {counts.failed} rejected records of batch {original} is accepted now. Nothing was loaded. "
+            f"See why with `headwater batch errors {context.batch_id}`, mend the mapping or the schema, and replay "
+            f"{original} again."
+        )
 
 
 def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snapshot_id: int | None) -> None:
@@ -146,6 +162,8 @@ def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snaps
     batch = stores.batches.get(str(run.batch_id))
     errors = rejected_summary(stores, batch, flow)
     stores.batches.settle(batch.id, BatchStatus.SUCCESS, completed_at=now, snapshot_id=snapshot_id, errors=errors)
+    for replaced in batch.replaces:
+        stores.batches.begin_removal(replaced, release_files=False)
     stores.ledger.settle(flow_run_id)
     enqueue(
         stores, batch_event(workspace.settings, "ing_load_success", stores.batches.get(batch.id), flow, now=now), flow
@@ -201,6 +219,7 @@ def load_identities(workspace: Workspace, flow_run_id: str) -> StoreLoad:
         if not goes_to_profile(context):
             return StoreLoad(batch_id=context.batch_id, counts={})
         load = _batch_load(workspace, context)
+        finish_removals(workspace, workspace.catalog.batches.get(context.batch_id).replaces)
         result = workspace.profile_store.load_identities(load, _rows(workspace, context))
         notes = [f"{count} identities were left out: {reason}" for reason, count in sorted(result.skipped.items())]
         counts = {"identities": result.identities, "links": result.links}
@@ -218,6 +237,7 @@ def load_profiles(workspace: Workspace, flow_run_id: str) -> StoreLoad:
         if not goes_to_profile(context):
             return StoreLoad(batch_id=context.batch_id, counts={})
         load = _batch_load(workspace, context)
+        finish_removals(workspace, workspace.catalog.batches.get(context.batch_id).replaces)
         result = workspace.profile_store.load_profiles(load, _rows(workspace, context))
         notes = [f"{count} records made no profile: {reason}" for reason, count in sorted(result.skipped.items())]
         counts = {key: value for key, value in asdict(result).items() if isinstance(value, int) and key != "received"}
@@ -225,7 +245,8 @@ def load_profiles(workspace: Workspace, flow_run_id: str) -> StoreLoad:
 
 
 def _rows(workspace: Workspace, context: RunContext) -> "Iterable[pa.RecordBatch]":
-    return workspace.lake.read_staged(workspace.catalog.batches.staged_files(context.batch_id))
+    staged = workspace.catalog.batches.staged_files(context.batch_id)
+    return workspace.lake.read_batch(context.dataset.name, context.batch_id, staged)
 
 
 def goes_to_profile(context: RunContext) -> bool:

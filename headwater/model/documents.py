@@ -394,7 +394,9 @@ class RunRequest(Document):
 
     `window_start` and `window_end` select files by modification time, half open: start < time <= end. `reprocess` takes
     files that are already loaded and supersedes their rows. `dry_run` checks and loads nothing; `row_limit` checks only
-    the first records of each file and implies `dry_run`.
+    the first records of each file and implies `dry_run`. The run's batch replaces the batches in `replaces`, of the
+    same dataset: their rows go when its own come. `replay_of` is the batch whose rejected records the run takes again,
+    in place of files.
     """
 
     account: str | None = None
@@ -405,6 +407,8 @@ class RunRequest(Document):
     reprocess: bool = False
     dry_run: bool = False
     row_limit: int | None = Field(default=None, ge=1)
+    replaces: tuple[str, ...] = ()
+    replay_of: str | None = None
     trigger: Literal["scheduled", "manual", "backfill", "asset"] = "manual"
     dag_run_id: str | None = None
     logical_date: datetime | None = None

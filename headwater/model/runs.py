@@ -82,7 +82,11 @@ class FlowRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """AEP's unit of ingestion: what becomes visible together, or not at all. Ids are ULIDs; times are aware UTC."""
+    """AEP's unit of ingestion: what becomes visible together, or not at all. Ids are ULIDs; times are aware UTC.
+
+    `replaces` are the batches whose rows went when its own came; `replay_of` is the batch whose rejected records it
+    took again. While `removing`, an inactive batch's rows may still be in the lake or in the profiles.
+    """
 
     id: str
     dataset: str
@@ -96,6 +100,9 @@ class Batch:
     output_bytes: int = 0
     counts: RecordCounts = field(default_factory=RecordCounts)
     errors: tuple[ErrorSummary, ...] = ()
+    replaces: tuple[str, ...] = ()
+    replay_of: str | None = None
+    removing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,6 +218,17 @@ class CheckExpectationsOperator(BaseOperator):
             return steps.check_expectations(workspace, flows)
 
 
+class MaintainLakeOperator(BaseOperator):
+    """Maintains every table of the lake."""
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """See `flows.maintenance.maintain_lake`."""
+        from headwater.flows.maintenance import maintain_lake
+
+        with open_task_workspace() as workspace:
+            return [asdict(table) for table in maintain_lake(workspace)]
+
+
 def _failure(context: Context, finish_task: str) -> str | None:
     """What went wrong in the Dag run before: the tasks' own messages, or the names of tasks that left none."""
     ti, dag_run = context["ti"], context["dag_run"]

@@ -10,7 +10,7 @@ from airflow.sdk import DAG, TriggerRule
 from headwater.model.documents import Dataflow
 from headwater.orchestration import dataflow_dag, load_dags
 from headwater.orchestration.arrivals import ArrivalTrigger, arrival_asset
-from headwater.orchestration.dags import deliveries_dag
+from headwater.orchestration.dags import deliveries_dag, maintenance_dag
 from headwater.orchestration.timetable import AnchoredTimetable
 from tests.airflow.environment import REPOSITORY, airflow_variables, plain_environment
 
@@ -171,6 +171,12 @@ def test_a_dataflow_that_runs_on_arrival_watches_its_files() -> None:
     classpath, arguments = first.serialize()
     assert classpath == "headwater.orchestration.arrivals.ArrivalTrigger"
     assert ArrivalTrigger(**arguments).serialize() == first.serialize()
+
+
+def test_the_lake_is_maintained_every_night() -> None:
+    dag = maintenance_dag()
+
+    assert (list(dag.task_ids), dag.catchup, dag.max_active_runs) == (["maintain_lake"], False, 1)
 
 
 def test_parsing_a_hundred_dataflows_imports_nothing_that_reads_or_connects(tmp_path: Path) -> None:
