@@ -11,7 +11,7 @@ from headwater.errors import HeadwaterError, ThresholdExceededError
 from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.events import batch_event
 from headwater.flows.notifications import enqueue
-from headwater.flows.schemas import identity_types
+from headwater.flows.schemas import identity_settings, identity_types
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow
 from headwater.model.records import RecordCounts
@@ -203,6 +203,8 @@ def load_identities(workspace: Workspace, flow_run_id: str) -> StoreLoad:
         load = _batch_load(workspace, context)
         result = workspace.profile_store.load_identities(load, _rows(workspace, context))
         notes = [f"{count} identities were left out: {reason}" for reason, count in sorted(result.skipped.items())]
+        if result.placeholders:
+            notes.append(f"{result.placeholders} identities look like placeholders and were taken")
         counts = {"identities": result.identities, "links": result.links}
         return _tell(workspace, context, "ig_load_success", counts, notes)
 
@@ -250,6 +252,8 @@ def _batch_load(workspace: Workspace, context: RunContext) -> "BatchLoad":
         primary_in_identity_map=context.schema.primary_in_identity_map,
         upsert=context.dataset.upsert,
         namespaces=identity_types(workspace.catalog.resources),
+        settings=identity_settings(workspace.catalog.resources),
+        event_expiration_days=context.dataset.event_expiration_days,
     )
 
 
