@@ -90,7 +90,7 @@ def state(store: ProfileStore, run: str) -> dict[str, Any]:
     return seen | {"counts": counts.get(f"{run}-data")}
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data(), lots, st.sampled_from([None, RULES]), st.uuids())
 def test_load_then_remove_is_never_loaded(
     store: ProfileStore, data: st.DataObject, loaded: list[Lot], rules: IdentitySettings | None, seed: object
