@@ -12,7 +12,7 @@ from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.events import batch_event
 from headwater.flows.notifications import enqueue
 from headwater.flows.removal import finish_removals
-from headwater.flows.schemas import identity_types
+from headwater.flows.schemas import identity_settings, identity_types
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow
 from headwater.model.records import RecordCounts
@@ -222,6 +222,8 @@ def load_identities(workspace: Workspace, flow_run_id: str) -> StoreLoad:
         finish_removals(workspace, workspace.catalog.batches.get(context.batch_id).replaces)
         result = workspace.profile_store.load_identities(load, _rows(workspace, context))
         notes = [f"{count} identities were left out: {reason}" for reason, count in sorted(result.skipped.items())]
+        if result.placeholders:
+            notes.append(f"{result.placeholders} identities look like placeholders and were taken")
         counts = {"identities": result.identities, "links": result.links}
         return _tell(workspace, context, "ig_load_success", counts, notes)
 
@@ -271,6 +273,8 @@ def _batch_load(workspace: Workspace, context: RunContext) -> "BatchLoad":
         primary_in_identity_map=context.schema.primary_in_identity_map,
         upsert=context.dataset.upsert,
         namespaces=identity_types(workspace.catalog.resources),
+        settings=identity_settings(workspace.catalog.resources),
+        event_expiration_days=context.dataset.event_expiration_days,
     )
 
 

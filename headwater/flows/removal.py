@@ -7,7 +7,6 @@ the same command, the replacing run's next step, maintenance, `headwater doctor 
 
 import logging
 from collections.abc import Collection
-from typing import Protocol, cast
 
 from headwater.errors import ConflictError, NotFoundError
 from headwater.flows.context import RunContext
@@ -16,12 +15,6 @@ from headwater.model.documents import Dataset
 from headwater.model.runs import Batch, BatchStatus
 
 log = logging.getLogger(__name__)
-
-
-class _BatchRemover(Protocol):
-    """The part of the profile store that forgets a batch."""
-
-    def remove_batch(self, batch_id: str) -> object: ...
 
 
 def revert_batch(workspace: Workspace, batch_id: str, *, release_files: bool = False) -> Batch:
@@ -87,7 +80,7 @@ def finish_removals(workspace: Workspace, batch_ids: Collection[str] | None = No
 def _finish_removal(workspace: Workspace, batch: Batch) -> None:
     workspace.lake.remove_batches(batch.dataset, [batch.id])
     if _may_have_profiles(workspace, batch):
-        cast(_BatchRemover, workspace.profile_store).remove_batch(batch.id)
+        workspace.profile_store.remove_batch(batch.id)
     with workspace.catalog.transaction() as stores:
         released = stores.ledger.release_loaded(batch.flow_run_id) if stores.batches.end_removal(batch.id) else 0
     log.info("batch %s is out of dataset %s; %d files were given back", batch.id, batch.dataset, released)

@@ -74,6 +74,20 @@ class IdentityNamespace(Resource):
     type: IdentityType
 
 
+class IdentitySettings(Resource):
+    """What holds for all identities: AEP's linking rules, and what to do with placeholders. There is one at most.
+
+    A graph has at most one identity of each of the `unique_namespaces`. `namespace_priority` lists namespaces, the most
+    important one first; those of cookies and devices come after those of people. Placeholders such as `test@test.com`
+    or `0000` are counted, and left out with `ignore_placeholders`.
+    """
+
+    kind: Literal["identity_settings"] = "identity_settings"
+    unique_namespaces: tuple[str, ...] = ()
+    namespace_priority: tuple[str, ...] = ()
+    ignore_placeholders: bool = False
+
+
 class XdmClass(Resource):
     """An own class. `properties` are JSON Schema in short-name form, below the tenant's object."""
 
@@ -136,13 +150,17 @@ class Descriptor(Resource):
 
 
 class Dataset(Resource):
-    """A table of the lake with a schema. `name` is its SQL name. Upsert datasets change only the fields that come."""
+    """A table of the lake with a schema. `name` is its SQL name. Upsert datasets change only the fields that come.
+
+    Events leave the profiles `event_expiration_days` after they happened; the lake keeps them.
+    """
 
     kind: Literal["dataset"] = "dataset"
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,127}$")]
     xdm_schema: Name = Field(alias="schema")
     enabled_for_profile: bool = False
     upsert: bool = False
+    event_expiration_days: Annotated[int, Field(ge=1)] | None = None
 
 
 class Mapping(Document):
@@ -359,6 +377,7 @@ class Dataflow(Resource):
 AnyResource = Annotated[
     Account
     | IdentityNamespace
+    | IdentitySettings
     | XdmClass
     | FieldGroup
     | DataType
@@ -375,6 +394,7 @@ AnyResource = Annotated[
 RESOURCE_TYPES: dict[str, type[Resource]] = {
     "account": Account,
     "identity_namespace": IdentityNamespace,
+    "identity_settings": IdentitySettings,
     "data_type": DataType,
     "class": XdmClass,
     "field_group": FieldGroup,

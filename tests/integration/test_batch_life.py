@@ -19,13 +19,9 @@ from headwater.flows.replay import replay_batch
 from headwater.lake import SYSTEM_COLUMN
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import BatchStatus, FlowRunState
-from headwater.profile_store import ProfileStore
 from tests.integration.shop import DATASET, FLOW, Shop, open_shop
 
 TOO_LONG = "SUMMER2026"
-needs_removal = pytest.mark.skipif(
-    not hasattr(ProfileStore, "remove_batch"), reason="the profile store cannot forget a batch yet"
-)
 
 
 @pytest.fixture
@@ -258,7 +254,6 @@ class TestReplaying:
 
 
 class TestProfiles:
-    @needs_removal
     def test_profiles_and_graph_forget_a_reverted_batch(self, tmp_path: Path) -> None:
         with open_shop(tmp_path, profile=True) as shop:
             shop.put("a.json", ("a1", "X"))
@@ -272,7 +267,6 @@ class TestProfiles:
 
             assert shop.workspace.profile_store.counts() == before
 
-    @needs_removal
     def test_profiles_follow_a_replacement(self, tmp_path: Path) -> None:
         with open_shop(tmp_path, profile=True) as shop:
             shop.put("a.json", ("a1", "X"), ("a2", "X"))
