@@ -11,8 +11,8 @@ from headwater.formats.source import ByteSource
 _BLANK = b" \t\r\n"
 
 
-def json_blocks(source: ByteSource, limits: Limits, *, file: str) -> Iterator[Block]:
-    """All records of a JSON text.
+def json_blocks(source: ByteSource, limits: Limits, *, file: str, line: int = 1) -> Iterator[Block]:
+    """All records of a JSON text; `line` is the number of its first line.
 
     A text whose first character is `[` is an array; what follows the array is read by lines.
 
@@ -21,7 +21,7 @@ def json_blocks(source: ByteSource, limits: Limits, *, file: str) -> Iterator[Bl
     """
     if source.peek(len(UTF8_BOM)) == UTF8_BOM:
         source.read(len(UTF8_BOM))
-    line = _skip_blanks(source, 1)
+    line = _skip_blanks(source, line)
     while source.peek(1) == b"[":
         source.read(1)
         array = ArrayReader(source, limits, file=file, line=line)

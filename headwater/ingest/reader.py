@@ -14,10 +14,12 @@ from headwater.formats.fields import read_header
 from headwater.formats.json_text import json_blocks
 from headwater.formats.options import FormatOptions
 from headwater.formats.parquet import parquet_blocks
+from headwater.formats.source import ByteSource
 from headwater.ingest.assemble import Place
 from headwater.ingest.engine import Engine
 from headwater.ingest.plan import Plan
 from headwater.ingest.report import Chunk, FileReport, Observations
+from headwater.model.parts import FilePart
 from headwater.timestamps.options import TimestampOptions
 
 
@@ -33,14 +35,15 @@ class FileReader(Iterator[Chunk]):
         format: str,
         options: FormatOptions,
         row_limit: int | None,
+        part: FilePart | None,
     ) -> None:
         self._stream = stream
         self._file = file
         self._options = options
         self._plan = plan.with_timestamps(_timestamps(options)) if options.timestamps else plan
         self._seen = Observations()
-        self._source, self._compression = decompress(stream, file=file)
-        self._format = detect_format(self._source, file=file, declared=format)
+        self._part = part
+        self._open_source(format)
         self._chunks = self._read(row_limit)
 
     def __next__(self) -> Chunk:
@@ -50,6 +53,18 @@ class FileReader(Iterator[Chunk]):
     def report(self) -> FileReport:
         """What was noticed so far."""
         return self._seen.report(file=self._file, format_name=self._format, compression=self._compression)
+
+    def _open_source(self, declared: str) -> None:
+        if self._part is None:
+            self._source, self._compression = decompress(self._stream, file=self._file)
+            self._format = detect_format(self._source, file=self._file, declared=declared)
+        else:
+            self._source, self._compression = ByteSource(self._stream, self._part.offset), None
+            self._format = self._part.format
+
+    @property
+    def _first_line(self) -> int:
+        return 1 if self._part is None else self._part.first_line
 
     def _read(self, row_limit: int | None) -> Iterator[Chunk]:
         blocks, engine = self._open()
@@ -63,7 +78,7 @@ class FileReader(Iterator[Chunk]):
     def _open(self) -> tuple[Iterator[Block], Engine]:
         match self._format:
             case "json":
-                blocks = json_blocks(self._source, self._options.limits, file=self._file)
+                blocks = json_blocks(self._source, self._options.limits, file=self._file, line=self._first_line)
                 return blocks, self._plan.json_engine()
             case "csv":
                 return self._open_delimited()
@@ -71,18 +86,24 @@ class FileReader(Iterator[Chunk]):
                 return self._parquet_blocks(), self._plan.json_engine(rule="parquet")
 
     def _open_delimited(self) -> tuple[Iterator[Block], Engine]:
-        blocks = delimited_blocks(self._source, self._options, self._options.limits)
+        blocks = delimited_blocks(self._source, self._options, self._options.limits, line=self._first_line)
+        if self._part is not None and self._part.header is not None:
+            return blocks, self._delimited_engine(self._part.header)
         first = next(block for block in blocks if block.records)
         if 0 in first.faults:
             raise FileError(f"{self._file}: the header cannot be read: {first.faults[0]}", code=FILE_MISMATCH)
-        header = read_header(first.records[0], self._options, file=self._file)
-        engine, self._seen.unused_columns = self._plan.delimited_engine(header, self._options, file=self._file)
+        engine = self._delimited_engine(first.records[0])
 
         def records() -> Iterator[Block]:
             yield first.part(1)
             yield from blocks
 
         return records(), engine
+
+    def _delimited_engine(self, header: bytes) -> Engine:
+        names = read_header(header, self._options, file=self._file)
+        engine, self._seen.unused_columns = self._plan.delimited_engine(names, self._options, file=self._file)
+        return engine
 
     def _parquet_blocks(self) -> Iterator[Block]:
         """Parquet is read from its end: a stream that cannot be wound back is kept in a temporary file meanwhile."""
@@ -95,7 +116,8 @@ class FileReader(Iterator[Chunk]):
             yield from parquet_blocks(copy, file=self._file)
 
     def _take(self, engine: Engine, block: Block) -> Chunk:
-        chunk = engine.read(block, Place(file=self._file, first_row=self._seen.read + 1), self._seen)
+        before = self._seen.read if self._part is None else self._part.records_before + self._seen.read
+        chunk = engine.read(block, Place(file=self._file, first_row=before + 1), self._seen)
         self._seen.read += chunk.read
         self._seen.failed += len(chunk.errors)
         return chunk
@@ -118,6 +140,7 @@ def read_file(
     format: str = "auto",
     options: FormatOptions | None = None,
     row_limit: int | None = None,
+    part: FilePart | None = None,
 ) -> FileReader:
     """Read a file's records, checked and converted, in chunks of bounded size.
 
@@ -130,10 +153,14 @@ def read_file(
         format: `auto`, `json`, `ndjson`, `csv` or `parquet`.
         options: Of the format.
         row_limit: Only so many records are read.
+        part: What part of a divided file the stream is (`headwater.formats.parts`); None for a whole file. Rows and
+            errors are those that reading the whole file gives for these records.
 
     Raises:
         FileError: the file is not what it is declared to be, is empty or damaged. It may come after some chunks, which
             then mean nothing: a file counts as read only when the iteration ends.
         DocumentError: the options for timestamps are wrong.
     """
-    return FileReader(stream, plan, file=file, format=format, options=options or FormatOptions(), row_limit=row_limit)
+    return FileReader(
+        stream, plan, file=file, format=format, options=options or FormatOptions(), row_limit=row_limit, part=part
+    )
