@@ -11,12 +11,13 @@ from headwater.catalog.batches import BatchStore
 from headwater.catalog.flow_runs import FlowRunStore
 from headwater.catalog.ledger import Ledger
 from headwater.catalog.outbox import Outbox
+from headwater.catalog.parts import FileParts
 from headwater.catalog.resources import ResourceStore
 from headwater.database.engine import READ_ONLY, open_engine
 from headwater.database.errors import translated
 from headwater.database.migrate import migrate
 
-HEAD = "0002"
+HEAD = "0003"
 SCRIPTS = "headwater.catalog:migrations"
 VERSION_TABLE = "headwater_catalog_version"
 _WHAT = "catalog database"
@@ -30,6 +31,7 @@ class Stores:
         flow_runs: executions of dataflows.
         batches: units of ingestion and their staged files.
         ledger: which versions of which source files were taken.
+        parts: how large ones of them were divided.
         outbox: notifications and their deliveries.
     """
 
@@ -38,6 +40,7 @@ class Stores:
         self.flow_runs = FlowRunStore(begin, read)
         self.batches = BatchStore(begin, read)
         self.ledger = Ledger(begin, read)
+        self.parts = FileParts(begin, read)
         self.outbox = Outbox(begin, read)
 
 

@@ -50,6 +50,16 @@ class FileReader(Iterator[Chunk]):
         return next(self._chunks)
 
     @property
+    def format(self) -> str:
+        """What the content is: `json`, `csv` or `parquet`."""
+        return self._format
+
+    @property
+    def read_records(self) -> int:
+        """How many records were read so far."""
+        return self._seen.read
+
+    @property
     def report(self) -> FileReport:
         """What was noticed so far."""
         return self._seen.report(file=self._file, format_name=self._format, compression=self._compression)
