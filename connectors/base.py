@@ -20,12 +20,15 @@ class RemoteFile:
         size_bytes: None if the source did not say.
         modified_at: Aware, UTC. None if the source did not say; never a guess.
         version: The store's own version id or ETag, where there is one.
+        precision_seconds: How exact `modified_at` is: the true time lies within so many seconds from it on. More than
+            1 where the source lists times to the minute (60) or to the day (86400).
     """
 
     path: str
     size_bytes: int | None
     modified_at: datetime | None
     version: str | None = None
+    precision_seconds: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ from connectors.errors import ConfigurationError
 ENTRY_POINT_GROUP = "headwater.connectors"
 
 _SHIPPED = {
+    "ftp": "connectors.ftp:FtpConfig",
+    "ftps": "connectors.ftp:FtpsConfig",
     "local": "connectors.local:LocalConfig",
     "sftp": "connectors.sftp:SftpConfig",
 }

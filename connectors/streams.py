@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from connectors.errors import ConnectorError, TransferError
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 Blocks = Generator[memoryview, None, None]
+
+Receive = Callable[[memoryview], int]
 
 _BUFFER_BYTES = 256 * 1024
 
@@ -44,18 +46,21 @@ class CheckedStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Fill the buffer as far as the current block goes; 0 at the end of the file.
+        """Fill the buffer as far as the source delivers at once; 0 at the end of the file.
 
         Raises:
             TransferError: The file ended too early, or the connection failed.
         """
-        if not self._pending:
-            self._pending = self._next_block()
+        if self._failure is not None:
+            raise self._failure
         target = memoryview(buffer).cast("B")
-        count = min(len(target), len(self._pending))
-        target[:count] = self._pending[:count]
-        self._pending = self._pending[count:]
-        return count
+        if self._expected_bytes is not None:
+            target = target[: self._expected_bytes - self._received_bytes]
+        try:
+            return self._receive(target) if target else 0
+        except ConnectorError as error:
+            self._failure = error
+            raise
 
     def close(self) -> None:
         """Close the blocks too. May be called twice."""
@@ -63,22 +68,19 @@ class CheckedStream(io.RawIOBase):
             self._blocks.close()
         super().close()
 
-    def _next_block(self) -> memoryview:
-        if self._failure is not None:
-            raise self._failure
-        try:
-            return self._receive()
-        except ConnectorError as error:
-            self._failure = error
-            raise
+    def _fill(self, target: memoryview) -> int:
+        """Put the next bytes at the front of a buffer that is not empty; return how many, 0 at the end."""
+        if not self._pending:
+            self._pending = next(self._blocks, self._pending)
+        count = min(len(target), len(self._pending))
+        target[:count] = self._pending[:count]
+        self._pending = self._pending[count:]
+        return count
 
-    def _receive(self) -> memoryview:
-        left_bytes = None if self._expected_bytes is None else self._expected_bytes - self._received_bytes
-        if left_bytes == 0:
-            return memoryview(b"")
-        block = next(self._blocks, memoryview(b""))[:left_bytes]
-        self._received_bytes += len(block)
-        if left_bytes and not block:
+    def _receive(self, target: memoryview) -> int:
+        count = self._fill(target)
+        self._received_bytes += count
+        if not count and self._expected_bytes is not None:
             raise TransferError(
                 f"{self._source} ended file {self._path!r} after {self._received_bytes} of the {self._expected_bytes} "
                 "bytes that it had announced. The file was cut short or the transfer was; read it again.",
@@ -87,9 +89,31 @@ class CheckedStream(io.RawIOBase):
                 self._expected_bytes,
                 self._received_bytes,
             )
-        return block
+        return count
+
+
+class ReceivingStream(CheckedStream):
+    """A `CheckedStream` whose source puts the bytes where they are wanted, without a copy in between.
+
+    Args:
+        receive: Fills the front of a buffer and returns how many bytes it put there; 0 at the end of the file.
+        expected_bytes: As in `CheckedStream`.
+        source: As in `CheckedStream`.
+        path: As in `CheckedStream`.
+    """
+
+    def __init__(self, receive: Receive, *, expected_bytes: int | None, source: str, path: str) -> None:
+        super().__init__(_no_blocks(), expected_bytes=expected_bytes, source=source, path=path)
+        self._fill_buffer = receive
+
+    def _fill(self, target: memoryview) -> int:
+        return self._fill_buffer(target)
 
 
 def buffered(stream: CheckedStream) -> io.BufferedReader:
     """Return the stream with a buffer in front, so that small reads are cheap."""
     return io.BufferedReader(stream, _BUFFER_BYTES)
+
+
+def _no_blocks() -> Blocks:
+    yield from ()

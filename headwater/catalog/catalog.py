@@ -10,6 +10,7 @@ from headwater.catalog.base import Begin
 from headwater.catalog.batches import BatchStore
 from headwater.catalog.flow_runs import FlowRunStore
 from headwater.catalog.ledger import Ledger
+from headwater.catalog.observations import Observations
 from headwater.catalog.outbox import Outbox
 from headwater.catalog.parts import FileParts
 from headwater.catalog.resources import ResourceStore
@@ -17,7 +18,7 @@ from headwater.database.engine import READ_ONLY, open_engine
 from headwater.database.errors import translated
 from headwater.database.migrate import migrate
 
-HEAD = "0003"
+HEAD = "0005"
 SCRIPTS = "headwater.catalog:migrations"
 VERSION_TABLE = "headwater_catalog_version"
 _WHAT = "catalog database"
@@ -32,6 +33,7 @@ class Stores:
         batches: units of ingestion and their staged files.
         ledger: which versions of which source files were taken.
         parts: how large ones of them were divided.
+        observations: files that are not complete yet.
         outbox: notifications and their deliveries.
     """
 
@@ -41,6 +43,7 @@ class Stores:
         self.batches = BatchStore(begin, read)
         self.ledger = Ledger(begin, read)
         self.parts = FileParts(begin, read)
+        self.observations = Observations(begin, read)
         self.outbox = Outbox(begin, read)
 
 

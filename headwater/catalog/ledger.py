@@ -12,9 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from headwater.catalog.base import Store, utc_now
-from headwater.catalog.tables import flow_run, observation, source_file
-from headwater.database.engine import upsert
+from headwater.catalog.tables import flow_run, source_file
+from headwater.database.engine import among, upsert
 from headwater.errors import ConflictError
+from headwater.model.manifest import Expected
 from headwater.model.runs import FileState, SourceFile
 
 _PAGE = 500
@@ -39,12 +40,16 @@ class FileVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A file version that a run takes. `supersedes` are ids of earlier versions whose rows this one replaces."""
+    """A file version that a run takes.
+
+    `supersedes` are ids of earlier versions whose rows this one replaces; `expected` is what a manifest says of it.
+    """
 
     id: str
     file: FileVersion
     group: int
     supersedes: tuple[str, ...] = ()
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +67,15 @@ class Verdict:
 class Ledger(Store):
     """File versions and claims on them."""
 
-    def known(self, flow: str, files: Sequence[FileVersion]) -> dict[tuple[str, str], list[tuple[str, FileState]]]:
-        """Ids and states of the taken versions among `files`, by path and signature; the others are left out."""
-        found: dict[tuple[str, str], list[tuple[str, FileState]]] = {}
+    def known(self, flow: str, paths: Sequence[str]) -> dict[str, dict[str, list[tuple[str, FileState]]]]:
+        """Ids and states of the versions that were taken, by path and signature; other paths are left out."""
+        found: dict[str, dict[str, list[tuple[str, FileState]]]] = {}
+        columns = (source_file.c.id, source_file.c.path, source_file.c.signature, source_file.c.state)
         with self._read() as connection:
-            for page in _pages([file.path for file in files]):
-                query = sa.select(source_file.c.id, source_file.c.path, source_file.c.signature, source_file.c.state)
-                here = (source_file.c.flow == flow) & source_file.c.path.in_(page) & source_file.c.state.in_(_TAKEN)
-                for row in connection.execute(query.where(here)):
-                    found.setdefault((row.path, row.signature), []).append((row.id, FileState(row.state)))
+            asked = among(connection, source_file.c.path, paths)
+            here = (source_file.c.flow == flow) & asked & source_file.c.state.in_(_TAKEN)
+            for file_id, path, signature, state in connection.execute(sa.select(*columns).where(here)):
+                found.setdefault(path, {}).setdefault(signature, []).append((file_id, FileState(state)))
         return found
 
     def claim(
@@ -99,6 +104,7 @@ class Ledger(Store):
                         flow_run_id=flow_run_id,
                         group_number=claim.group,
                         supersedes=list(claim.supersedes),
+                        expected=claim.expected.to_json() if claim.expected is not None else None,
                         changed_at=now,
                     )
                     .on_conflict_do_nothing()
@@ -114,6 +120,20 @@ class Ledger(Store):
         if group is not None:
             query = query.where(source_file.c.group_number == group)
         return [_source_file(row) for row in self._all(query.order_by(source_file.c.path, source_file.c.id))]
+
+    def taken_since(self, flow: str, moment: datetime) -> int:
+        """How many file versions the dataflow's runs have taken that began after a moment (aware)."""
+        query = (
+            sa.select(sa.func.count())
+            .select_from(source_file.join(flow_run, flow_run.c.id == source_file.c.flow_run_id))
+            .where(
+                flow_run.c.flow == flow,
+                flow_run.c.started_at > moment,
+                source_file.c.state.not_in((FileState.RELEASED.value, FileState.CHECKED.value)),
+            )
+        )
+        with self._read() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def superseded_by(self, flow_run_id: str) -> list[str]:
         """Ids of the earlier file versions whose rows the run's files replace."""
@@ -236,36 +256,6 @@ class Ledger(Store):
         with self._begin() as connection:
             self._set_state(connection, source_file.c.id.in_(list(file_ids)), FileState.RELEASED)
 
-    def observe(self, flow: str, files: Sequence[FileVersion], *, now: datetime) -> dict[str, datetime]:
-        """Note how files look that are not ready; returns by path since when each has looked as it does now."""
-        since: dict[str, datetime] = {}
-        with self._begin() as connection:
-            for file in files:
-                row = connection.execute(
-                    sa.select(observation.c.signature, observation.c.first_seen_at).where(
-                        observation.c.flow == flow, observation.c.path == file.path
-                    )
-                ).first()
-                if row is not None and row.signature == file.signature:
-                    since[file.path] = row.first_seen_at
-                    continue
-                values = {"signature": file.signature, "first_seen_at": now}
-                connection.execute(
-                    upsert(connection, observation)
-                    .values(flow=flow, path=file.path, **values)
-                    .on_conflict_do_update(index_elements=[observation.c.flow, observation.c.path], set_=values)
-                )
-                since[file.path] = now
-        return since
-
-    def forget_observations(self, flow: str, paths: Sequence[str]) -> None:
-        """Forget how files looked that are ready now."""
-        with self._begin() as connection:
-            for page in _pages(paths):
-                connection.execute(
-                    sa.delete(observation).where(observation.c.flow == flow, observation.c.path.in_(page))
-                )
-
     @staticmethod
     def _set_state(connection: sa.Connection, which: sa.ColumnElement[bool], state: FileState) -> int:
         values = {"state": state.value, "changed_at": utc_now()}
@@ -289,4 +279,5 @@ def _source_file(row: Any) -> SourceFile:  # noqa: ANN401 - a database row's col
         state=FileState(row["state"]),
         flow_run_id=row["flow_run_id"],
         group=row["group_number"],
+        expected=Expected.from_json(row["expected"]) if row["expected"] is not None else None,
     )

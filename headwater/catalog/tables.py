@@ -115,8 +115,9 @@ source_file = sa.Table(
     sa.Column("flow_run_id", sa.String(26), sa.ForeignKey("flow_run.id"), nullable=False, index=True),
     sa.Column("group_number", sa.Integer, nullable=False),
     sa.Column("supersedes", Json, nullable=False),
+    sa.Column("expected", Json),
     sa.Column("changed_at", UtcDateTime, nullable=False),
-    sa.Index("ix_source_file_known", "flow", "path", "signature"),
+    sa.Index("ix_source_file_known", "flow", "path", "signature", "state", "id"),
     sa.Index(
         "uq_source_file_claimed",
         "flow",
@@ -170,8 +171,13 @@ observation = sa.Table(
     sa.Column("path", sa.Text, primary_key=True),
     sa.Column("signature", sa.String(400), nullable=False),
     sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Column("waiting_since", UtcDateTime, nullable=False),
+    sa.Column("cut", sa.Text),
 )
-"""Files seen but not yet ready: since when each has looked as it looks now."""
+"""Files seen but not yet ready: since when each has looked as it looks now, and since when we wait for it.
+
+`cut` says why a version that was read looked cut off; it is empty until then, and when the file changes.
+"""
 
 event = sa.Table(
     "event",

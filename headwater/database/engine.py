@@ -1,6 +1,8 @@
 """SQLAlchemy engines for SQLite (WAL) and PostgreSQL, set up the same way everywhere."""
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +69,10 @@ def upsert(connection: sa.Connection, table: sa.Table) -> Any:  # noqa: ANN401 -
     from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
     return sqlite_insert(table)
+
+
+def among(connection: sa.Connection, column: sa.Column[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Whether the column has one of the values: one parameter, however many they are, and still by the index."""
+    if connection.dialect.name == "postgresql":
+        return column.in_(sa.select(sa.func.unnest(sa.literal(list(values), sa.ARRAY(sa.Text)))))
+    return column.in_(sa.select(sa.func.json_each(json.dumps(list(values))).table_valued("value").c.value))

@@ -39,6 +39,15 @@ class RunContext:
         return effective_source(self.flow, self.request)
 
     @property
+    def looks_at_everything(self) -> bool:
+        """Whether the run looks at all of the dataflow's files, and not at a part that was asked for."""
+        request = self.request
+        return all(
+            value is None
+            for value in (request.account, request.path, request.files, request.window_start, request.window_end)
+        )
+
+    @property
     def batch_id(self) -> str:
         """The run's batch; only runs that found files have one."""
         if self.run.batch_id is None:

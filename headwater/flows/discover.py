@@ -10,17 +10,20 @@ from ulid import ULID
 from headwater.catalog.base import utc_now
 from headwater.catalog.ledger import Claim
 from headwater.flows.begin import begin_run
-from headwater.flows.context import RunContext, lease, open_context, recorded
+from headwater.flows.context import COPY_FAILED, RunContext, lease, open_context, recorded
 from headwater.flows.dividing import LargeFiles, divide_large_files, enter_parts
 from headwater.flows.listing import Candidate, Listing, look
 from headwater.flows.plans import compile_run_plan
+from headwater.flows.readiness import overdue_message
 from headwater.flows.selection import MAX_FILES, into_groups
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, RunRequest
-from headwater.model.runs import FileState
+from headwater.model.runs import ErrorSummary, FileState
 
 log = logging.getLogger(__name__)
 
+READINESS = "readiness"
+"""The step under which a run remembers files that are incomplete for too long."""
 LONGEST_WAIT_SECONDS = 600.0
 """A run does not wait longer than this for files to settle."""
 
@@ -60,6 +63,9 @@ def discover_files(workspace: Workspace, run_id: str) -> Discovery:
         discovery = _take(workspace, context, listing)
         if discovery.groups and context.request.loads:
             workspace.lake.ensure_table(context.dataset.name, plan.arrow_schema)
+    late = overdue_message(listing.waiting, readiness=context.source.ready, now=listing.looked_at)
+    failure = ErrorSummary(code=COPY_FAILED, message=late, step=READINESS) if late is not None else None
+    workspace.catalog.flow_runs.set_step_error(run_id, READINESS, failure)
     workspace.catalog.flow_runs.add_notes(run_id, discovery.notes)
     log.info(
         "flow run %s of %s takes %d files (%d bytes) in %d groups",
@@ -72,16 +78,17 @@ def discover_files(workspace: Workspace, run_id: str) -> Discovery:
 
 def _find_files(workspace: Workspace, context: RunContext) -> Listing:
     """The new files. One that is too young is left for the next run; where there may be none, this run waits for it."""
-    last_of_its_kind = context.flow.schedule.frequency == "once" or context.request.trigger == "manual"
+    last_of_its_kind = context.flow.schedule.frequency == "once" or context.request.trigger in ("manual", "asset")
     patience = min(context.source.ready.settle_seconds * 2, LONGEST_WAIT_SECONDS) if last_of_its_kind else 0.0
     deadline = time.monotonic() + patience
     while True:
         listing = look(workspace, context)
         remaining = deadline - time.monotonic()
-        if not listing.waiting or remaining <= 0:
+        longest = listing.seconds_to_wait
+        if longest is None or remaining <= 0:
             return listing
-        seconds = min(max(listing.waiting.values()), remaining)
-        log.info("%d files were changed a moment ago; looking again in %.0f s", len(listing.waiting), seconds)
+        seconds = min(longest, remaining)
+        log.info("files were changed a moment ago; looking again in %.0f s", seconds)
         workspace.catalog.flow_runs.renew(context.run.id, lease(workspace) + timedelta(seconds=seconds))
         time.sleep(seconds)
 
@@ -123,7 +130,13 @@ def _claims(candidates: list[Candidate], large: LargeFiles, group_bytes: int) ->
 
 
 def _new_claim(candidate: Candidate, group: int) -> Claim:
-    return Claim(id=str(ULID()), file=candidate.file, group=group, supersedes=candidate.supersedes)
+    return Claim(
+        id=str(ULID()),
+        file=candidate.file,
+        group=group,
+        supersedes=candidate.supersedes,
+        expected=candidate.expected,
+    )
 
 
 def _claim(
@@ -142,7 +155,6 @@ def _claim(
     with workspace.catalog.transaction() as stores:
         stores.flow_runs.require_open(run_id)
         ids = set(stores.ledger.claim(flow, run_id, claims, state=state))
-        stores.ledger.forget_observations(flow, [claim.file.path for claim in claims])
         if not ids:
             return None, [], []
         stores.batches.create(batch_id=batch_id, dataset=context.dataset.name, flow_run_id=run_id, created_at=utc_now())

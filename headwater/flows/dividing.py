@@ -1,11 +1,14 @@
 """Large files: read once when they are discovered, to be ingested in parts by many tasks."""
 
+import io
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from connectors.base import Connector, RemoteFile
 from connectors.errors import FileChangedError, FileGoneError
+from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
 from headwater.catalog.ledger import Claim, FileVersion
 from headwater.errors import FileError
@@ -16,6 +19,7 @@ from headwater.flows.plans import format_options
 from headwater.flows.workspace import Workspace
 from headwater.formats.parts import divide
 from headwater.formats.source import Readable
+from headwater.formats.tail import find_cut
 from headwater.model.parts import Division, Undivided
 from headwater.model.paths import source_path
 from headwater.model.runs import FileState
@@ -24,6 +28,9 @@ log = logging.getLogger(__name__)
 
 MAX_PARTS = 250
 """About how many parts a run makes of its large files; with `selection.MAX_GROUPS` below Airflow's limit of 1,024."""
+
+
+_END_BYTES = 65_536
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,7 +45,8 @@ class LargeFiles:
 def divide_large_files(workspace: Workspace, context: RunContext, candidates: Sequence[Candidate]) -> LargeFiles:
     """Read the files above `split_bytes` once, and find where they can be divided.
 
-    A run that reads only some records of each file divides none.
+    A run that reads only some records of each file divides none. A file of which a manifest tells more is not divided:
+    what it says of records and checksums is checked where the file is read whole.
 
     Raises:
         connectors.errors.ConnectorError: a file cannot be read.
@@ -47,13 +55,16 @@ def divide_large_files(workspace: Workspace, context: RunContext, candidates: Se
     found = LargeFiles()
     sizes = {candidate.file.path: candidate.file.size_bytes or 0 for candidate in candidates}
     part_bytes = bytes_of_a_part(list(sizes.values()), split_bytes=workspace.settings.split_bytes)
-    large = [candidate.file for candidate in candidates if part_bytes and sizes[candidate.file.path] > part_bytes]
+    large = [candidate for candidate in candidates if part_bytes and sizes[candidate.file.path] > part_bytes]
     if not large or context.request.row_limit is not None:
         return found
     with workspace.connect(context.source.account) as connector:
-        divider = _Divider(connector, context, Heartbeat(workspace, context.run.id), found)
-        for file in large:
-            divider.divide(file, part_bytes)
+        divider = _Divider(workspace, connector, context, found)
+        for candidate in large:
+            if candidate.expected is not None:
+                found.notes.append(f"{candidate.file.path!r} was not divided: it has a manifest")
+            else:
+                divider.divide(candidate.file, part_bytes)
     return found
 
 
@@ -89,18 +100,19 @@ def enter_parts(stores: Stores, context: RunContext, claim: Claim, division: Div
 class _Divider:
     """Divides the files of one run, one after the other."""
 
-    def __init__(self, connector: Connector, context: RunContext, heartbeat: Heartbeat, found: LargeFiles) -> None:
+    def __init__(self, workspace: Workspace, connector: Connector, context: RunContext, found: LargeFiles) -> None:
+        self._workspace = workspace
         self._connector = connector
         self._context = context
         self._options = format_options(context)
-        self._heartbeat = heartbeat
+        self._heartbeat = Heartbeat(workspace, context.run.id)
         self._found = found
 
     def divide(self, file: FileVersion, part_bytes: int) -> None:
         """Divide one file, or note why not."""
         log.info("dividing %r, %d bytes", file.path, file.size_bytes or 0)
         try:
-            division, changed = self._read(file, part_bytes)
+            division, fault = self._read(file, part_bytes)
         except FileGoneError:
             self._leave(file, "was gone before it could be read")
         except FileChangedError as error:
@@ -108,19 +120,21 @@ class _Divider:
         except FileError as error:
             log.info("%s; its task will tell", error)
         else:
-            if changed is not None:
-                self._leave(file, f"changed while it was read ({changed}); a later run takes it")
+            if fault is not None:
+                self._leave(file, fault)
             elif isinstance(division, Undivided):
                 self._found.notes.append(f"{file.path!r} was not divided: it {division.reason}")
             else:
                 self._found.divisions[file.path] = division
 
     def _read(self, file: FileVersion, part_bytes: int) -> tuple[Division | Undivided, str | None]:
+        """The division, and why the file is left for a later run, or None."""
         path, size = source_path(file.path), file.size_bytes or 0
         before = self._connector.stat_file(path)
         with self._connector.open_file(path, version=file.version) as stream:
+            watched = _Watched(stream, self._heartbeat)
             division = divide(
-                _Watched(stream, self._heartbeat),
+                watched,
                 file=file.path,
                 format=self._context.source.format,
                 options=self._options,
@@ -128,7 +142,20 @@ class _Divider:
             )
         if isinstance(division, Undivided):
             return division, None
-        return division, _how_changed(file, before, self._connector.stat_file(path), division.size_bytes)
+        changed = _how_changed(file, before, self._connector.stat_file(path), division.size_bytes)
+        if changed is not None:
+            return division, f"changed while it was read ({changed}); a later run takes it"
+        return division, self._cut(file, watched)
+
+    def _cut(self, file: FileVersion, watched: "_Watched") -> str | None:
+        """What is said of a file that ends too early, which is remembered until the file changes; None of others."""
+        cut = find_cut(watched.ends()) if self._context.source.ready.check_tail else None
+        if cut is None:
+            return None
+        if self._context.request.loads:
+            observations = self._workspace.catalog.observations
+            observations.note_cut(self._context.flow.name, file, cut, now=utc_now())
+        return f"is not complete: {cut}; it is taken when it has changed"
 
     def _leave(self, file: FileVersion, reason: str) -> None:
         self._found.left_out.add(file.path)
@@ -149,12 +176,22 @@ def _how_changed(listed: FileVersion, before: RemoteFile, after: RemoteFile, siz
 
 
 class _Watched:
-    """A stream whose reading keeps the run alive."""
+    """A stream whose reading keeps the run alive, and whose beginning and end are remembered."""
 
     def __init__(self, stream: Readable, heartbeat: Heartbeat) -> None:
         self._stream = stream
         self._heartbeat = heartbeat
+        self._head = b""
+        self._tail = b""
 
     def read(self, size: int, /) -> bytes:
         self._heartbeat.beat()
-        return self._stream.read(size)
+        piece = self._stream.read(size)
+        if len(self._head) < _END_BYTES:
+            self._head = (self._head + piece)[:_END_BYTES]
+        self._tail = (self._tail + piece)[-_END_BYTES:]
+        return piece
+
+    def ends(self) -> BinaryIO:
+        """The beginning and the end of what was read, as a small file."""
+        return io.BytesIO(self._head + b"\n" + self._tail)

@@ -11,6 +11,7 @@ from headwater.catalog.outbox import Selection
 from headwater.errors import HeadwaterError, NotFoundError
 from headwater.flows.context import PROCESSING_FAILED, open_context
 from headwater.flows.events import batch_event, flow_run_event
+from headwater.flows.expectations import tell_small_files
 from headwater.flows.load import (
     StoreLoad,
     goes_to_profile,
@@ -118,6 +119,7 @@ def _tell(workspace: Workspace, stores: Stores, flow_run_id: str, batch: Batch |
     if request.loads:
         run = stores.flow_runs.get(flow_run_id)
         enqueue(stores, flow_run_event(workspace.settings, run, batch, now=utc_now()), flow)
+        tell_small_files(workspace.settings, stores, run, flow)
 
 
 def _group_notes(stores: Stores, batch: Batch) -> list[str]:

@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from connectors.base import Connector
 from connectors.errors import FileGoneError
+from headwater.catalog.base import utc_now
 from headwater.catalog.batches import GroupReport
-from headwater.catalog.ledger import Verdict
+from headwater.catalog.ledger import FileVersion, Verdict
 from headwater.errors import ConflictError, LakeError
 from headwater.flows import storms
+from headwater.flows.completeness import find_incompleteness, require_records
 from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.fetch import FetchedFile, fetch_file
 from headwater.flows.fetch_part import fetch_part
@@ -187,6 +189,10 @@ class _GroupReader:
                 if fetched.changed is not None:
                     self._give_back(file, f"changed while it was read ({fetched.changed}); a later run takes it")
                     return
+                cut = find_incompleteness(fetched, file.expected, check_tail=self.context.source.ready.check_tail)
+                if cut is not None:
+                    self._leave_incomplete(file, cut)
+                    return
                 verdict = self._verdict(file, fetched)
                 if verdict.state is FileState.CLAIMED:
                     self.tally.files += 1
@@ -244,6 +250,8 @@ class _GroupReader:
         tally.input_bytes += size_bytes
         prefix = "" if part is None else f"part {part.number}: "
         tally.notes.extend(prefix + note for note in reader.report.notes)
+        if part is None and self.context.request.row_limit is None and tally.stopped is None:
+            require_records(file, reader.read_records)
 
     def _is_lost(self, reader: FileReader, stream: BinaryIO, file: SourceFile, part: FilePart | None) -> bool:
         """Whether reading on is of no use; then `tally.stopped` and a note say why, and where."""
@@ -256,6 +264,15 @@ class _GroupReader:
         tally.stopped = self.storm.explain(here, f"at record {record:,} of {file.path!r}")
         tally.notes.append(tally.stopped)
         return True
+
+    def _leave_incomplete(self, file: SourceFile, reason: str) -> None:
+        """Give the file back, and remember why, so that it is read again only when it has changed."""
+        if file.state is not FileState.CHECKED:
+            version = FileVersion(
+                path=file.path, size_bytes=file.size_bytes, modified_at=file.modified_at, version=file.version
+            )
+            self.workspace.catalog.observations.note_cut(self.context.flow.name, version, reason, now=utc_now())
+        self._give_back(file, f"is not complete: {reason}; it is taken when it has changed")
 
     def _give_back(self, file: SourceFile, reason: str) -> None:
         self.workspace.catalog.ledger.release_files([file.id])

@@ -1,15 +1,22 @@
 """What a source holds that a run could take, and what has to wait."""
 
-from collections.abc import Iterator, Sequence
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 
-from connectors.base import RemoteFile
+from connectors.base import Connector, RemoteFile
 from headwater.catalog.base import utc_now
 from headwater.catalog.ledger import FileVersion
+from headwater.errors import DocumentError
 from headwater.flows.context import RunContext, lease
+from headwater.flows.manifests import MAX_BYTES, parse_manifest
+from headwater.flows.readiness import SET_INCOMPLETE, UNMARKED, Waiting, contradiction, judge, remarks
 from headwater.flows.selection import Window, file_matcher, is_marker, marker_of, seconds_to_wait
 from headwater.flows.workspace import Workspace
+from headwater.model.documents import Readiness
+from headwater.model.manifest import Expected
 from headwater.model.paths import source_path, stored_path
 from headwater.model.runs import FileState
 
@@ -18,24 +25,30 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A new version of a file. `supersedes` are ids of loaded versions whose rows it is to replace."""
+    """A new version of a file.
+
+    `supersedes` are ids of loaded versions whose rows it is to replace; `expected` is what a manifest says of it.
+    """
 
     file: FileVersion
     supersedes: tuple[str, ...]
+    expected: Expected | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Listing:
-    """What one look at the source found.
+    """What one look at the source found: files that may be taken now, and what the others wait for, by path."""
 
-    `ready` files may be taken now; `waiting` says for each that is not settled how many seconds to wait.
-    """
-
+    looked_at: datetime
     ready: list[Candidate] = field(default_factory=list)
-    waiting: dict[str, float] = field(default_factory=dict)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
     held: int = 0
     untimed: int = 0
-    unmarked: list[str] = field(default_factory=list)
+
+    @property
+    def seconds_to_wait(self) -> float | None:
+        """How long until a file that was written a moment ago may be complete; None if no file is waited for so."""
+        return max((entry.seconds for entry in self.waiting.values() if entry.seconds is not None), default=None)
 
     def notes(self) -> list[str]:
         """Remarks on what was left out, for people."""
@@ -44,41 +57,40 @@ class Listing:
             notes.append(f"{self.held} files are held by another run")
         if self.untimed:
             notes.append(f"{self.untimed} files were left out: a window was asked for, and the source gives no times")
-        if self.unmarked:
-            notes.append(f"{len(self.unmarked)} files wait for their marker, such as {min(self.unmarked)!r}")
-        if self.waiting:
-            example = min(self.waiting)
-            notes.append(
-                f"{len(self.waiting)} files are still being written, such as {example!r}; a later run takes them"
-            )
-        return notes
+        return notes + remarks(self.waiting)
 
 
 def look(workspace: Workspace, context: RunContext) -> Listing:
-    """List the source, and ask the ledger what is new.
+    """List the source, ask the ledger what is new, and judge whether it is complete.
 
     Raises:
         connectors.errors.ConnectorError: the source cannot be reached, or a folder not listed.
+        DocumentError: a manifest cannot be used.
     """
-    listing = Listing()
-    marker = context.source.ready.marker
-    markers: set[str] = set()
+    listing = Listing(looked_at=utc_now())
+    ready = context.source.ready
+    beside: set[str] = set()
     with workspace.connect(context.source.account) as connector:
         files = connector.list_files(context.source.path, recursive=context.source.recursive)
         for page in _pages(files):
             workspace.catalog.flow_runs.renew(context.run.id, lease(workspace))
-            if marker is not None:
-                markers.update(file.path for file in page if is_marker(file.path, marker))
-            _add_new(workspace, context, [file for file in page if file.path not in markers], listing)
-    if marker is not None:
-        _hold_unmarked(listing, marker, markers)
-    _hold_unsettled(workspace, context, listing)
+            found = {file.path for file in page if _is_beside(file.path, ready)}
+            beside |= found
+            _add_new(workspace, context, [file for file in page if file.path not in found], listing)
+        incomplete = _unmarked(listing, ready, beside)
+        incomplete |= _against_manifests(workspace, context, connector, listing, beside)
+    _hold_incomplete(workspace, context, listing, incomplete)
     return listing
 
 
 def _pages(files: Iterator[RemoteFile]) -> Iterator[list[RemoteFile]]:
     while page := list(islice(files, _PAGE)):
         yield page
+
+
+def _is_beside(path: str, ready: Readiness) -> bool:
+    """Whether a file is a marker or a manifest, and so is no data file."""
+    return any(is_marker(path, pattern) for pattern in (ready.marker, ready.manifest) if pattern is not None)
 
 
 def _add_new(workspace: Workspace, context: RunContext, page: Sequence[RemoteFile], listing: Listing) -> None:
@@ -92,13 +104,15 @@ def _add_new(workspace: Workspace, context: RunContext, page: Sequence[RemoteFil
             listing.untimed += 1
         elif file.modified_at is None or window.holds(file.modified_at):
             wanted.append(_version(file))
-    known = workspace.catalog.ledger.known(context.flow.name, wanted)
+    known = workspace.catalog.ledger.known(context.flow.name, [version.path for version in wanted])
     for version in wanted:
-        taken = known.get((version.path, version.signature), [])
+        versions = known.get(version.path, {})
+        taken = versions.get(version.signature, [])
         if any(state is FileState.CLAIMED for _, state in taken):
             listing.held += 1
         elif not taken or context.request.reprocess:
-            loaded = tuple(file_id for file_id, state in taken if state is FileState.LOADED)
+            replaced = versions.values() if context.source.changed_files == "supersede" else [taken]
+            loaded = tuple(file_id for entries in replaced for file_id, state in entries if state is FileState.LOADED)
             listing.ready.append(Candidate(file=version, supersedes=loaded))
 
 
@@ -117,28 +131,86 @@ def _window(workspace: Workspace, context: RunContext) -> Window:
     return Window(start=start, end=request.window_end)
 
 
-def _hold_unmarked(listing: Listing, marker: str, markers: set[str]) -> None:
-    ready = []
+def _unmarked(listing: Listing, ready: Readiness, beside: set[str]) -> dict[str, str]:
+    if ready.marker is None:
+        return {}
+    paths = [candidate.file.path for candidate in listing.ready]
+    return {path: UNMARKED for path in paths if marker_of(source_path(path), ready.marker) not in beside}
+
+
+def _against_manifests(
+    workspace: Workspace, context: RunContext, connector: Connector, listing: Listing, beside: set[str]
+) -> dict[str, str]:
+    """Which of the new files are not as their manifests say; the others learn what is expected of them."""
+    ready = context.source.ready
+    if ready.manifest is None:
+        return {}
+    for_one_file = "{file}" in ready.manifest
+    read: dict[str, Mapping[str, Expected]] = {}
+    wrong: dict[str, str] = {}
+    checked = []
     for candidate in listing.ready:
-        wanted = marker_of(source_path(candidate.file.path), marker)
-        if wanted in markers:
-            ready.append(candidate)
-        else:
-            listing.unmarked.append(stored_path(wanted))
-    listing.ready = ready
+        path = source_path(candidate.file.path)
+        manifest = marker_of(path, ready.manifest)
+        if manifest in beside and manifest not in read:
+            read[manifest] = _read_manifest(connector, manifest, path if for_one_file else None)
+        expected = read.get(manifest, {}).get(path)
+        reason = contradiction(candidate.file, expected)
+        if reason is not None:
+            wrong[candidate.file.path] = reason
+        checked.append(Candidate(file=candidate.file, supersedes=candidate.supersedes, expected=expected))
+    listing.ready = checked
+    return wrong if for_one_file else wrong | _broken_sets(workspace, context.flow.name, listing, read, wrong)
 
 
-def _hold_unsettled(workspace: Workspace, context: RunContext, listing: Listing) -> None:
-    readiness = context.source.ready
-    now = utc_now()
-    young = [
-        candidate.file
-        for candidate in listing.ready
-        if seconds_to_wait(candidate.file.modified_at, None, now=now, readiness=readiness) > 0
+def _broken_sets(
+    workspace: Workspace,
+    flow: str,
+    listing: Listing,
+    read: Mapping[str, Mapping[str, Expected]],
+    wrong: Mapping[str, str],
+) -> dict[str, str]:
+    """A folder's manifest stands for a set: while one of its files is missing or wrong, the others wait too.
+
+    A file that was taken before is not missed when it is gone.
+    """
+    fit = {candidate.file.path for candidate in listing.ready} - wrong.keys()
+    absent = {stored_path(path) for named in read.values() for path in named} - fit
+    missed = absent - workspace.catalog.ledger.known(flow, sorted(absent)).keys()
+    broken = {
+        posixpath.dirname(manifest)
+        for manifest, named in read.items()
+        if any(stored_path(path) in missed for path in named)
+    }
+    return {path: SET_INCOMPLETE for path in fit if posixpath.dirname(source_path(path)) in broken}
+
+
+def _read_manifest(connector: Connector, path: str, data_file: str | None) -> Mapping[str, Expected]:
+    with connector.open_file(path) as stream:
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise DocumentError(f"manifest {path!r} is larger than {MAX_BYTES} bytes; nothing was taken", file=path)
+    return parse_manifest(content, path=path, data_file=data_file)
+
+
+def _hold_incomplete(
+    workspace: Workspace, context: RunContext, listing: Listing, incomplete: Mapping[str, str]
+) -> None:
+    """Sort out what waits, and remember since when; forget what is loaded or gone."""
+    observations, flow, ready = workspace.catalog.observations, context.flow.name, context.source.ready
+    now = listing.looked_at
+    files = {candidate.file.path: candidate.file for candidate in listing.ready}
+    remembered = observations.get(flow, files)
+    doubtful = [
+        file
+        for path, file in files.items()
+        if path in incomplete or path in remembered or seconds_to_wait(file.modified_at, None, now=now, readiness=ready)
     ]
-    since = workspace.catalog.ledger.observe(context.flow.name, young, now=now)
-    for file in young:
-        seconds = seconds_to_wait(file.modified_at, since[file.path], now=now, readiness=readiness)
-        if seconds > 0:
-            listing.waiting[file.path] = seconds
+    seen = observations.note(flow, doubtful, now=now)
+    for file in doubtful:
+        verdict = judge(file, seen[file.path], readiness=ready, now=now, reason=incomplete.get(file.path))
+        if verdict is not None:
+            listing.waiting[file.path] = verdict
     listing.ready = [candidate for candidate in listing.ready if candidate.file.path not in listing.waiting]
+    if context.looks_at_everything:
+        observations.forget(flow, observations.paths(flow) - files.keys())

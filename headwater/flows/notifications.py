@@ -35,12 +35,17 @@ class DeliveryReport:
     notes: list[str]
 
 
-def enqueue(stores: Stores, event: Event, flow: Dataflow) -> None:
-    """Write the event, and a delivery for each webhook that is to get it, in the caller's transaction."""
+def enqueue(stores: Stores, event: Event, flow: Dataflow) -> bool:
+    """Write the event, and a delivery for each webhook that is to get it, in the caller's transaction.
+
+    Returns whether it was new: an event is written once for each subject and code.
+    """
     webhooks = [document for document in stores.resources.list("webhook") if isinstance(document, Webhook)]
     names = [webhook.name for webhook in webhooks if _subscribes(webhook, event, flow)]
-    if stores.outbox.add(event, names):
+    added = stores.outbox.add(event, names)
+    if added:
         log.info("event %s for %s, to %d webhooks", event.code, event.subject, len(names))
+    return added
 
 
 def _subscribes(webhook: Webhook, event: Event, flow: Dataflow) -> bool:

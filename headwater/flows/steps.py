@@ -1,6 +1,7 @@
 """The steps of a flow run, each a function of ids: what the tasks of a dataflow's Dag call."""
 
 from headwater.flows.discover import Discovery, discover
+from headwater.flows.expectations import check_expectations
 from headwater.flows.finish import finish
 from headwater.flows.ingest import GroupResult, ingest_group
 from headwater.flows.load import LakeLoad, StoreLoad, load_identities, load_lake, load_profiles
@@ -12,6 +13,7 @@ __all__ = [
     "GroupResult",
     "LakeLoad",
     "StoreLoad",
+    "check_expectations",
     "deliver",
     "deliver_due",
     "discover",

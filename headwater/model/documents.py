@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AwareDatetime, Field, HttpUrl, StringConstraints, model_validator
 
@@ -201,6 +202,10 @@ EventCode = Literal[
     "ps_load_failure",
     "sources_flow_run_success",
     "sources_flow_run_failure",
+    "sources_file_late",
+    "sources_file_missing",
+    "sources_file_short",
+    "sources_file_empty",
 ]
 
 
@@ -219,22 +224,29 @@ class Webhook(Resource):
 
 
 class Readiness(Document):
-    """When a file counts as completely written.
+    """When a file counts as completely written. A file that does not is left alone and named in the run's notes.
 
     `settle_seconds`: unchanged for that long. `ignore`: names never taken. `marker`: a file beside it that says "done";
     `{file}` stands for the file's own name (`{file}.ok`), without it one marker serves the folder (`_SUCCESS`).
+    `manifest`: a file beside it, named likewise, with sizes, checksums or record counts that have to agree.
+    `check_tail`: whether the end of what was read has to look like an end. `deadline_seconds`: how long a file may be
+    incomplete before that is an error of the run.
     """
 
     settle_seconds: int = Field(default=60, ge=0, le=86_400)
     ignore: tuple[str, ...] = ("*.part", "*.tmp", ".*")
     marker: str | None = None
+    manifest: str | None = None
+    check_tail: bool = True
+    deadline_seconds: int = Field(default=86_400, ge=60, le=31_536_000)
 
 
 class Source(Document):
     """Which files of which account.
 
     `files` is a glob on the name, or on the path below `path` if it has a slash; with `regex:` before it, it is a
-    regular expression on the path below `path`.
+    regular expression on the path below `path`. `changed_files` says what becomes of the rows of a file's earlier
+    version when a changed one is loaded: `append` keeps them, as AEP does; `supersede` replaces them in one commit.
     """
 
     account: str
@@ -244,6 +256,7 @@ class Source(Document):
     format: Literal["auto", "json", "ndjson", "csv", "parquet"] = "auto"
     format_options: dict[str, Any] = Field(default_factory=dict)
     ready: Readiness = Readiness()
+    changed_files: Literal["append", "supersede"] = "append"
 
 
 class Target(Document):
@@ -253,22 +266,62 @@ class Target(Document):
 
 
 class Schedule(Document):
-    """When a dataflow runs (spec: sources.md, section 7). `month` does not exist; use `cron` for it."""
+    """When a dataflow runs (spec: sources.md, section 7). `month` does not exist; use `cron` for it.
+
+    With `on_arrival` it runs whenever complete new files are there; the folder is looked at every `poll_seconds`.
+    """
 
     frequency: Literal["once", "minute", "hour", "day", "week"] | None = None
     interval: int = Field(default=1, ge=1)
     cron: str | None = None
+    on_arrival: bool = False
+    poll_seconds: int = Field(default=60, ge=1, le=86_400)
     start: AwareDatetime | None = None
     backfill: bool = True
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.frequency is None) == (self.cron is None):
-            raise ValueError("give exactly one of `frequency` and `cron`")
+        if [self.frequency is not None, self.cron is not None, self.on_arrival].count(True) != 1:
+            raise ValueError("give exactly one of `frequency`, `cron` and `on_arrival: true`")
         if self.frequency == "minute" and self.interval < 15:
             raise ValueError(f"`interval` with `minute` is at least 15, not {self.interval}")
-        if self.interval != 1 and (self.frequency == "once" or self.cron is not None):
-            raise ValueError("`interval` does not go with `once` or `cron`")
+        if self.interval != 1 and (self.frequency is None or self.frequency == "once"):
+            raise ValueError("`interval` does not go with `once`, `cron` or `on_arrival`")
+        return self
+
+
+class Expectation(Document):
+    """When files are due, and how large they are at least: whoever is subscribed hears of those that are not so.
+
+    `cron` says when `files` new files have to have come since the time before, in `timezone`. `sources_file_late` is
+    sent `late_minutes` after that, `sources_file_missing` `missing_minutes` after it. A file smaller than `min_bytes`,
+    or a batch of fewer than `min_records`, causes `sources_file_short`, a file without content `sources_file_empty`.
+    """
+
+    cron: str
+    timezone: str = "UTC"
+    files: int = Field(default=1, ge=1)
+    late_minutes: int = Field(default=0, ge=0, le=10_080)
+    missing_minutes: int = Field(default=60, ge=0, le=10_080)
+    min_bytes: int = Field(default=1, ge=0)
+    min_records: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _on_the_calendar(self) -> Self:
+        from croniter import croniter
+
+        if not croniter.is_valid(self.cron):
+            raise ValueError(f"`cron` {self.cron!r} is no cron expression, such as '0 6 * * 1-5'")
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"`timezone` {self.timezone!r} is no time zone, such as 'Europe/Berlin'") from None
+        return self
+
+    @model_validator(mode="after")
+    def _late_before_missing(self) -> Self:
+        if self.late_minutes > self.missing_minutes:
+            raise ValueError("`late_minutes` is not more than `missing_minutes`")
         return self
 
 
@@ -286,6 +339,7 @@ class Dataflow(Resource):
     target: Target
     mapping_set: Name | None = None
     schedule: Schedule
+    expect: Expectation | None = None
     enabled: bool = True
     error_diagnostics: bool = True
     partial_ingestion: PartialIngestion | None = None

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from headwater.model.manifest import Expected
 from headwater.model.records import RecordCounts
 
 
@@ -99,7 +100,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """One version of one source file in the ledger. `id` is stored in the lake beside each of its rows."""
+    """One version of one source file in the ledger. `id` is stored in the lake beside each of its rows.
+
+    `expected` is what a manifest says of it, None without one.
+    """
 
     id: str
     flow: str
@@ -111,6 +115,7 @@ class SourceFile:
     state: FileState
     flow_run_id: str
     group: int
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ Where AEP's published sample and its published schema name a field differently, 
 schema's fields stand beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -22,6 +22,7 @@ BatchEventCode = Literal[
     "ps_load_success",
     "ps_load_failure",
 ]
+FileEventCode = Literal["sources_file_late", "sources_file_missing", "sources_file_short", "sources_file_empty"]
 FlowRunEventCode = Literal["sources_flow_run_success", "sources_flow_run_failure"]
 
 PROVIDER: Final = "aep_observability_catalog_events"
@@ -129,6 +130,38 @@ def flow_run_event(
         **_envelope(sender, topic_of(code), now),
     }
     return _event(code, run.id, run.dataset, run.flow, event, now)
+
+
+def file_event(
+    code: FileEventCode,
+    *,
+    subject: str,
+    flow: str,
+    dataset: str,
+    sender: Sender,
+    now: datetime,
+    facts: Mapping[str, object],
+) -> Event:
+    """A notification about files that did not come as they were expected. AEP has none; the envelope is the same.
+
+    Args:
+        code: What is wrong.
+        subject: What it is about, so that it is told once: a flow run, or a due time of a dataflow.
+        flow: Name of the dataflow.
+        dataset: Name of its dataset.
+        sender: Who notifies.
+        now: The time of sending (aware).
+        facts: What was expected and what there is; paths, numbers and times only.
+    """
+    event: dict[str, object] = {
+        "flowId": flow,
+        "datasetId": dataset,
+        "sandboxName": sender.sandbox,
+        "imsOrgId": sender.ims_org,
+        **facts,
+        **_envelope(sender, topic_of(code), now),
+    }
+    return _event(code, subject, dataset, flow, event, now)
 
 
 def _event(

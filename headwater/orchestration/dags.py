@@ -11,6 +11,7 @@ from headwater.model.documents import Dataflow
 from headwater.orchestration.documents import read_documents
 from headwater.orchestration.names import DISCOVER, FINISH, account_pool
 from headwater.orchestration.operators import (
+    CheckExpectationsOperator,
     DeliverDueOperator,
     DiscoverOperator,
     FinishOperator,
@@ -59,7 +60,7 @@ def dataflow_dag(flow: Dataflow) -> DAG:
         dag_display_name=flow.title or flow.name,
         description=flow.description,
         doc_md=_describe(flow),
-        schedule=airflow_schedule(flow.schedule),
+        schedule=airflow_schedule(flow),
         start_date=flow.schedule.start,
         catchup=False,
         max_active_runs=1,
@@ -74,11 +75,12 @@ def dataflow_dag(flow: Dataflow) -> DAG:
 
 
 def deliveries_dag() -> DAG:
-    """The Dag that tries notifications again whose receivers did not answer; every five minutes."""
+    """The Dag that tells of files that did not come, and tries notifications again; every five minutes."""
     with DAG(
         dag_id="headwater_deliveries",
         dag_display_name="Headwater: deliver due notifications",
-        description="Tries notifications again that could not be delivered when their batch had landed.",
+        description="Tells of files that did not come when they were due, and tries notifications again that could "
+        "not be delivered.",
         schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
         catchup=False,
         max_active_runs=1,
@@ -86,7 +88,9 @@ def deliveries_dag() -> DAG:
         tags=[TAG],
         default_args={"owner": TAG, **RETRY_ARGUMENTS},
     ) as dag:
-        DeliverDueOperator(task_id="deliver_due")
+        check = CheckExpectationsOperator(task_id="check_expectations")
+        deliver = DeliverDueOperator(task_id="deliver_due", trigger_rule=TriggerRule.ALL_DONE)
+        check >> deliver
     return dag
 
 

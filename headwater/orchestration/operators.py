@@ -206,6 +206,19 @@ class DeliverDueOperator(BaseOperator):
             return asdict(steps.deliver_due(workspace))
 
 
+class CheckExpectationsOperator(BaseOperator):
+    """Tells of files that did not come when the dataflows expect them."""
+
+    def execute(self, context: Context) -> list[str]:
+        """See `flows.steps.check_expectations`."""
+        from headwater.flows import steps
+        from headwater.orchestration.documents import read_documents
+
+        flows = [found.flow for found in read_documents(Settings.load().flow_folders).flows]
+        with open_task_workspace() as workspace:
+            return steps.check_expectations(workspace, flows)
+
+
 def _failure(context: Context, finish_task: str) -> str | None:
     """What went wrong in the Dag run before: the tasks' own messages, or the names of tasks that left none."""
     ti, dag_run = context["ti"], context["dag_run"]

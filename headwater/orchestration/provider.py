@@ -11,7 +11,7 @@ from headwater.orchestration.names import CONNECTION_TYPE_PREFIX, STANDARD_FIELD
 
 logger = logging.getLogger(__name__)
 
-_MULTILINE = ("private_key", "known_hosts")
+_MULTILINE = ("private_key", "known_hosts", "ca_certificate")
 """Fields that hold text of several lines, which a one-line password field would join."""
 
 

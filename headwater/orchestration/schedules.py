@@ -6,7 +6,7 @@ from airflow.sdk import CronDataIntervalTimetable
 from airflow.sdk.definitions.dag import ScheduleArg
 from airflow.sdk.exceptions import AirflowTimetableInvalid
 
-from headwater.model.documents import Schedule
+from headwater.model.documents import Dataflow, Schedule
 from headwater.orchestration.timetable import MONDAY, AnchoredTimetable
 
 _PERIODS = {
@@ -48,12 +48,18 @@ def check_schedule(schedule: Schedule) -> None:
         raise ScheduleError(f"{schedule.interval} {schedule.frequency}s are more than ten years", "interval")
 
 
-def airflow_schedule(schedule: Schedule) -> ScheduleArg:
+def airflow_schedule(flow: Dataflow) -> ScheduleArg:
     """The schedule of a dataflow's Dag (spec: sources.md, section 7).
 
     `once` runs at `start`, or at once. A frequency ticks at `start` and every interval after it; `cron` is read in
-    UTC. Whoever switches a dataflow on after `start` gets the latest tick at once, and later ticks at their times.
+    UTC. Whoever switches a dataflow on after `start` gets the latest tick at once, and later ticks at their times. With
+    `on_arrival` an asset stands for the files, and Airflow's triggerer watches it.
     """
+    schedule = flow.schedule
+    if schedule.on_arrival:
+        from headwater.orchestration.arrivals import arrival_asset
+
+        return [arrival_asset(flow)]
     if schedule.frequency == "once":
         return "@once"
     if schedule.frequency is not None:

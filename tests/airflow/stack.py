@@ -75,6 +75,7 @@ def airflow_stack(home: Home) -> Iterator[Stack]:
             ("api-server", [], lambda: accepts_connections(port)),
             ("dag-processor", [], lambda: True),
             ("scheduler", ["--skip-serve-logs"], lambda: True),
+            ("triggerer", ["--skip-serve-logs"], lambda: True),
         ):
             processes.enter_context(
                 running(

@@ -193,18 +193,6 @@ def test_without_backfill_old_files_are_never_taken(luma: Installation) -> None:
     assert luma.run(LOYALTY, flow, trigger="scheduled").state is FlowRunState.NO_NEW_DATA
 
 
-def test_a_file_waits_for_its_marker(luma: Installation) -> None:
-    source = luma.flow(LOYALTY).source
-    ready = source.ready.model_copy(update={"marker": "{file}.ok"})
-    flow = luma.flow(LOYALTY).model_copy(update={"source": source.model_copy(update={"ready": ready, "files": "*"})})
-    luma.put("luma-loyalty.json", (json.dumps(luma.data.loyalty[0]) + "\n").encode())
-    waiting = luma.run(LOYALTY, flow)
-    assert waiting.state is FlowRunState.NO_NEW_DATA
-    assert waiting.notes == ("1 files wait for their marker, such as '/outbox/luma-loyalty.json.ok'",)
-    luma.put("luma-loyalty.json.ok", b"")
-    assert luma.run(LOYALTY, flow).files == 1
-
-
 def test_wrong_format_options_are_named(luma: Installation) -> None:
     luma.put_samples()
     source = luma.flow(LOYALTY).source.model_copy(update={"format_options": {"delimiter": ";;"}})

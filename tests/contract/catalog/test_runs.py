@@ -130,10 +130,10 @@ def test_a_version_that_a_run_holds_is_not_given_to_another(catalog: Catalog) ->
 
 def test_a_loaded_version_is_known_and_a_changed_one_is_not(catalog: Catalog) -> None:
     file_id = load(catalog, FILE)
-    changed = replace(FILE, size_bytes=11)
-    known = catalog.ledger.known("f", [FILE, changed])
-    assert known == {(FILE.path, FILE.signature): [(file_id, FileState.LOADED)]}
-    assert catalog.ledger.known("another", [FILE]) == {}
+    known = catalog.ledger.known("f", [FILE.path, "/out/b.json"])
+    assert known == {FILE.path: {FILE.signature: [(file_id, FileState.LOADED)]}}
+    assert replace(FILE, size_bytes=11).signature not in known[FILE.path]
+    assert catalog.ledger.known("another", [FILE.path]) == {}
 
 
 def test_the_same_bytes_under_another_name_are_a_duplicate(catalog: Catalog) -> None:
@@ -163,7 +163,7 @@ def test_reprocessing_supersedes_the_loaded_version(catalog: Catalog) -> None:
     assert catalog.ledger.superseded_by(run_id) == [old]
     catalog.ledger.settle(run_id)
     assert states(catalog, run_id) == [FileState.LOADED]
-    assert catalog.ledger.known("f", [FILE])[FILE.path, FILE.signature] == [(new, FileState.LOADED)]
+    assert catalog.ledger.known("f", [FILE.path])[FILE.path][FILE.signature] == [(new, FileState.LOADED)]
 
 
 def test_what_a_failed_run_took_is_free_again_duplicates_too(catalog: Catalog) -> None:
@@ -172,7 +172,7 @@ def test_what_a_failed_run_took_is_free_again_duplicates_too(catalog: Catalog) -
     bring(catalog, first)
     bring(catalog, second)
     assert catalog.ledger.release(run_id) == 2
-    assert catalog.ledger.known("f", [FILE]) == {}
+    assert catalog.ledger.known("f", [FILE.path]) == {}
 
 
 def test_bytes_that_another_open_run_is_loading_are_left_to_it(catalog: Catalog) -> None:
@@ -244,12 +244,21 @@ def test_errors_of_steps_that_end_at_once_are_all_kept(catalog: Catalog) -> None
 
 
 def test_since_when_a_file_looks_as_it_does_starts_anew_with_each_change(catalog: Catalog) -> None:
-    later = START + timedelta(minutes=1)
-    assert catalog.ledger.observe("f", [FILE], now=START) == {FILE.path: START}
-    assert catalog.ledger.observe("f", [FILE], now=later) == {FILE.path: START}
-    assert catalog.ledger.observe("f", [replace(FILE, size_bytes=11)], now=later) == {FILE.path: later}
-    catalog.ledger.forget_observations("f", [FILE.path])
-    assert catalog.ledger.observe("f", [FILE], now=later) == {FILE.path: later}
+    later, latest = START + timedelta(minutes=1), START + timedelta(minutes=2)
+    changed = replace(FILE, size_bytes=11)
+
+    def note(file: FileVersion, now: datetime) -> tuple[datetime, datetime, str | None]:
+        seen = catalog.observations.note("f", [file], now=now)[FILE.path]
+        return seen.first_seen_at, seen.waiting_since, seen.cut
+
+    assert note(FILE, START) == (START, START, None)
+    assert note(FILE, later) == (START, START, None)
+    catalog.observations.note_cut("f", FILE, "half a line", now=later)
+    assert note(FILE, later) == (START, START, "half a line")
+    assert note(changed, latest) == (latest, START, None)
+    assert (catalog.observations.paths("f"), catalog.observations.paths("g")) == ({FILE.path}, set())
+    catalog.observations.forget("f", [FILE.path])
+    assert note(FILE, latest) == (latest, latest, None)
 
 
 def an_event(code: str, event_id: str) -> Event:

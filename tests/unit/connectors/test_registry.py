@@ -54,14 +54,14 @@ def outside(tmp_path: Path) -> Path:
 
 
 def test_the_shipped_kinds() -> None:
-    assert connector_kinds() == ("local", "sftp")
+    assert connector_kinds() == ("ftp", "ftps", "local", "sftp")
     assert all(config_model(kind).kind == kind for kind in connector_kinds())
 
 
 def test_an_unknown_kind_names_the_valid_ones() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        create_connector("ftps", {})
-    assert str(caught.value) == "There is no connector kind 'ftps'. Valid kinds: local, sftp."
+        create_connector("smb", {})
+    assert str(caught.value) == "There is no connector kind 'smb'. Valid kinds: ftp, ftps, local, sftp."
 
 
 def test_wrong_settings_are_named_all_at_once_and_without_their_values() -> None:
@@ -82,7 +82,10 @@ def test_another_package_adds_a_kind(outside: Path) -> None:
         f"connector = c.create_connector('pigeon', {{'loft': {str(outside)!r}}})\n"
         "print(json.dumps([c.connector_kinds(), sorted(f.path for f in connector.list_files(''))]))"
     )
-    assert in_fresh_python(code, outside) == [["local", "lost", "odd", "pigeon", "sftp"], ["pigeon_post.py"]]
+    assert in_fresh_python(code, outside) == [
+        ["ftp", "ftps", "local", "lost", "odd", "pigeon", "sftp"],
+        ["pigeon_post.py"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_a_type_that_no_connector_reads_is_named_with_those_that_are() -> None:
     ) as found:
         account_from_connection(sftp("postgres"))
 
-    assert "headwater_local, headwater_sftp" in str(found.value)
+    assert "headwater_ftp, headwater_ftps, " in str(found.value)
 
 
 def test_extra_that_is_no_object_is_refused() -> None:

@@ -9,6 +9,7 @@ from airflow.sdk import DAG, TriggerRule
 
 from headwater.model.documents import Dataflow
 from headwater.orchestration import dataflow_dag, load_dags
+from headwater.orchestration.arrivals import ArrivalTrigger, arrival_asset
 from headwater.orchestration.dags import deliveries_dag
 from headwater.orchestration.timetable import AnchoredTimetable
 from tests.airflow.environment import REPOSITORY, airflow_variables, plain_environment
@@ -146,10 +147,30 @@ def test_the_reference_names_every_task_and_file() -> None:
         assert f"`{name}`" in page, name
 
 
-def test_undelivered_notifications_are_tried_every_five_minutes() -> None:
+def test_missing_files_are_looked_for_before_notifications_are_tried_again() -> None:
     dag = deliveries_dag()
 
-    assert (list(dag.task_ids), dag.catchup, dag.max_active_runs) == (["deliver_due"], False, 1)
+    assert (set(dag.task_ids), dag.catchup, dag.max_active_runs) == ({"check_expectations", "deliver_due"}, False, 1)
+    deliver = dag.get_task("deliver_due")
+    assert (deliver.upstream_task_ids, deliver.trigger_rule) == ({"check_expectations"}, TriggerRule.ALL_DONE)
+
+
+def watching(**source: str) -> ArrivalTrigger:
+    """The trigger of a dataflow that runs on arrival."""
+    schedule = {"on_arrival": True, "poll_seconds": 5}
+    flow = dataflow(schedule=schedule, source={"account": "partner", "path": "/out", **source})
+    [watcher] = arrival_asset(flow).watchers
+    assert isinstance(watcher.trigger, ArrivalTrigger)
+    return watcher.trigger
+
+
+def test_a_dataflow_that_runs_on_arrival_watches_its_files() -> None:
+    first, other = watching(files="*.csv"), watching(files="*.json")
+    assert first.shared_stream_key() == other.shared_stream_key(), "one look at the folder serves both"
+    assert first.shared_stream_key() != watching(path="/elsewhere").shared_stream_key()
+    classpath, arguments = first.serialize()
+    assert classpath == "headwater.orchestration.arrivals.ArrivalTrigger"
+    assert ArrivalTrigger(**arguments).serialize() == first.serialize()
 
 
 def test_parsing_a_hundred_dataflows_imports_nothing_that_reads_or_connects(tmp_path: Path) -> None:

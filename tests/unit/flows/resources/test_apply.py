@@ -346,7 +346,7 @@ def test_an_account_of_an_unknown_kind_names_the_valid_ones(folder: Folder) -> N
 
     (problem,) = folder.refuse()
 
-    assert problem.startswith("account.yaml:3: type: There is no connector kind 'lokal'. Valid kinds: local, sftp")
+    assert problem.startswith("account.yaml:3: type: There is no connector kind 'lokal'. Valid kinds: ftp, ftps, ")
 
 
 def test_a_secret_in_a_document_is_refused_and_not_repeated(folder: Folder) -> None:

@@ -1,0 +1,126 @@
+"""How long the ledger takes to say which files of a page are new, with a million files known.
+
+`python bench/ledger.py [--rows N] [--json]`. A page is what one look at a source asks at once: 1,000 files, half of
+them known. `neighbours` asks for a page of one folder, `scattered` for files from all over. SQLite, and PostgreSQL
+where it is installed. Times are medians of 200 pages.
+"""
+
+import argparse
+import json
+import random
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from headwater.catalog.catalog import Catalog
+from headwater.catalog.tables import source_file
+from headwater.model.documents import Dataflow, RunRequest
+from headwater.model.runs import FlowRun, FlowRunState
+from tests.servers.postgres import postgres_server
+
+PAGE = 1_000
+PAGES = 200
+FLOW = "partner-orders"
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def path_of(number: int) -> str:
+    return f"/outbox/{number // 10_000:05d}/orders-{number:09d}.json.gz"
+
+
+def fill(catalog: Catalog, rows: int) -> None:
+    document = Dataflow.from_json(
+        {"name": FLOW, "source": {"account": "a"}, "target": {"dataset": "d"}, "schedule": {"frequency": "once"}}
+    )
+    run = FlowRun(
+        id="r", flow=FLOW, dataset="d", state=FlowRunState.SUCCESS, trigger="manual", dag_run_id=None, batch_id=None,
+        window_start=None, window_end=None, started_at=NOW, completed_at=NOW,
+    )  # fmt: skip
+    catalog.flow_runs.start(run, document, RunRequest(), holder="bench", lease=timedelta(0))
+    with catalog._begin() as connection:
+        for start in range(0, rows, 10_000):
+            known = [known_file(2 * number) for number in range(start, min(rows, start + 10_000))]
+            connection.execute(sa.insert(source_file), known)
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text("ANALYZE source_file"))  # what autovacuum does a moment later
+
+
+def known_file(number: int) -> dict[str, object]:
+    return {
+        "id": f"{number:026d}",
+        "flow": FLOW,
+        "path": path_of(number),
+        "signature": f"{number}|{NOW.isoformat()}|",
+        "size_bytes": number,
+        "modified_at": NOW,
+        "sha256": f"{number:064x}",
+        "state": "loaded",
+        "flow_run_id": "r",
+        "group_number": 0,
+        "supersedes": [],
+        "changed_at": NOW,
+    }
+
+
+def time_pages(catalog: Catalog, rows: int, *, scattered: bool) -> float:
+    """Median seconds of one page."""
+    chance = random.Random(7)
+    taken = []
+    for _ in range(PAGES):
+        first = chance.randrange(2 * rows - PAGE)
+        numbers = [chance.randrange(2 * rows) for _ in range(PAGE)] if scattered else range(first, first + PAGE)
+        paths = [path_of(number) for number in numbers]
+        began = time.perf_counter()
+        known = catalog.ledger.known(FLOW, paths)
+        taken.append(time.perf_counter() - began)
+        assert 0 < len(known) < PAGE
+    return statistics.median(taken)
+
+
+@contextmanager
+def databases(folder: Path) -> Iterator[dict[str, str]]:
+    with ExitStack() as stack:
+        found = {"sqlite": f"sqlite:///{folder}/catalog.db"}
+        server = stack.enter_context(postgres_server())
+        found["postgresql"] = stack.enter_context(server.database())
+        yield found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    cases: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as folder, databases(Path(folder)) as urls:
+        for name, url in urls.items():
+            with Catalog.open(url) as catalog:
+                fill(catalog, options.rows)
+                for scattered in (False, True):
+                    seconds = time_pages(catalog, options.rows, scattered=scattered)
+                    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+                    case = f"{name} {'scattered' if scattered else 'neighbours'}"
+                    cases[case] = {
+                        "per_second": PAGE / seconds,
+                        "milliseconds_per_page": seconds * 1000,
+                        "peak_rss_mb": peak,
+                    }
+    if options.json:
+        print(json.dumps({"cases": cases, "ratios": {}}))
+        return
+    for case, figures in cases.items():
+        print(f"{case:24} {figures['milliseconds_per_page']:6.1f} ms a page of {PAGE} files")
+
+
+if __name__ == "__main__":
+    main()

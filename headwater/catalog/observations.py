@@ -1,0 +1,110 @@
+"""Files that are not complete yet: since when each looks as it does, and since when we wait for it."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from headwater.catalog.base import Store
+from headwater.catalog.ledger import FileVersion
+from headwater.catalog.tables import observation
+from headwater.database.engine import upsert
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What is remembered of a file that is not complete.
+
+    Attributes:
+        signature: How it looked last.
+        first_seen_at: Since when it looks so.
+        waiting_since: Since when we wait for it, however it looked.
+        cut: Why this version looked cut off once it was read; None if it was not read.
+    """
+
+    signature: str
+    first_seen_at: datetime
+    waiting_since: datetime
+    cut: str | None
+
+
+class Observations(Store):
+    """Files that were seen and left alone, by dataflow and path."""
+
+    def get(self, flow: str, paths: Collection[str]) -> dict[str, Observation]:
+        """What is remembered of the paths; of those that are unknown, nothing."""
+        found = {}
+        with self._read() as connection:
+            for page in _pages(sorted(paths)):
+                query = sa.select(observation).where(observation.c.flow == flow, observation.c.path.in_(page))
+                for row in connection.execute(query).mappings():
+                    found[row["path"]] = _observation(row)
+        return found
+
+    def paths(self, flow: str) -> set[str]:
+        """Every path that the dataflow waits for."""
+        return {row["path"] for row in self._all(sa.select(observation.c.path).where(observation.c.flow == flow))}
+
+    def note(self, flow: str, files: Sequence[FileVersion], *, now: datetime) -> dict[str, Observation]:
+        """Remember how files look that are not complete; returns what is known of each now, by path."""
+        known = self.get(flow, [file.path for file in files])
+        noted: dict[str, Observation] = {}
+        for file in files:
+            before = known.get(file.path)
+            if before is not None and before.signature == file.signature:
+                noted[file.path] = before
+            else:
+                since = before.waiting_since if before is not None else now
+                noted[file.path] = Observation(
+                    signature=file.signature, first_seen_at=now, waiting_since=since, cut=None
+                )
+        self._put(flow, {path: seen for path, seen in noted.items() if known.get(path) != seen})
+        return noted
+
+    def note_cut(self, flow: str, file: FileVersion, reason: str, *, now: datetime) -> None:
+        """Remember that a version looked cut off when it was read, so that it is not read again."""
+        seen = self.note(flow, [file], now=now)[file.path]
+        cut = Observation(
+            signature=seen.signature, first_seen_at=seen.first_seen_at, waiting_since=seen.waiting_since, cut=reason
+        )
+        self._put(flow, {file.path: cut})
+
+    def forget(self, flow: str, paths: Collection[str]) -> None:
+        """Forget files that are loaded, or gone."""
+        with self._begin() as connection:
+            for page in _pages(sorted(paths)):
+                connection.execute(
+                    sa.delete(observation).where(observation.c.flow == flow, observation.c.path.in_(page))
+                )
+
+    def _put(self, flow: str, seen: dict[str, Observation]) -> None:
+        with self._begin() as connection:
+            for path, entry in seen.items():
+                values = {
+                    "signature": entry.signature,
+                    "first_seen_at": entry.first_seen_at,
+                    "waiting_since": entry.waiting_since,
+                    "cut": entry.cut,
+                }
+                connection.execute(
+                    upsert(connection, observation)
+                    .values(flow=flow, path=path, **values)
+                    .on_conflict_do_update(index_elements=[observation.c.flow, observation.c.path], set_=values)
+                )
+
+
+def _observation(row: sa.RowMapping) -> Observation:
+    return Observation(
+        signature=row["signature"],
+        first_seen_at=row["first_seen_at"],
+        waiting_since=row["waiting_since"],
+        cut=row["cut"],
+    )
+
+
+def _pages(paths: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(paths), _PAGE):
+        yield paths[start : start + _PAGE]

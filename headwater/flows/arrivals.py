@@ -1,0 +1,69 @@
+"""Which files of a source have arrived since somebody looked last: what a dataflow with `on_arrival` waits for."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from connectors.base import RemoteFile
+from headwater.catalog.ledger import FileVersion
+from headwater.flows.selection import file_matcher, seconds_to_wait
+from headwater.flows.workspace import Workspace
+from headwater.model.documents import Source
+from headwater.model.paths import stored_path
+
+
+def list_source(workspace: Workspace, account: str, path: str, *, recursive: bool) -> list[RemoteFile]:
+    """All files of a folder.
+
+    Raises:
+        NotFoundError: there is no such account.
+        connectors.errors.ConnectorError: the source cannot be reached, or a folder not listed.
+    """
+    with workspace.connect(account) as connector:
+        return list(connector.list_files(path, recursive=recursive))
+
+
+class ArrivalWatch:
+    """Tells each version of a dataflow's files once, as soon as it is complete.
+
+    What was told is remembered as short digests, of the versions that the source still has: `told` can be kept and
+    given to the next watch. Markers, manifests and the ledger are the flow run's business, not the watch's.
+
+    Args:
+        source: Which files, and when they count as complete.
+        told: Digests of versions that were told before.
+    """
+
+    def __init__(self, source: Source, told: Collection[str] = ()) -> None:
+        self._matches = file_matcher(source)
+        self._readiness = source.ready
+        self._told = set(told)
+        self._seen: dict[str, datetime] = {}
+
+    @property
+    def told(self) -> list[str]:
+        """Digests of the versions that were told and are still there, in order."""
+        return sorted(self._told)
+
+    def look(self, files: Sequence[RemoteFile], *, now: datetime) -> int:
+        """How many versions in this listing are complete and were not told before; they count as told now."""
+        versions = {_digest(version): version for file in files if self._matches(file.path) for version in [_of(file)]}
+        self._seen = {digest: self._seen.get(digest, now) for digest in versions}
+        arrived = {
+            digest
+            for digest, version in versions.items()
+            if digest not in self._told
+            and not seconds_to_wait(version.modified_at, self._seen[digest], now=now, readiness=self._readiness)
+        }
+        self._told = (self._told & versions.keys()) | arrived
+        return len(arrived)
+
+
+def _of(file: RemoteFile) -> FileVersion:
+    return FileVersion(
+        path=stored_path(file.path), size_bytes=file.size_bytes, modified_at=file.modified_at, version=file.version
+    )
+
+
+def _digest(version: FileVersion) -> str:
+    return hashlib.blake2b(f"{version.path}|{version.signature}".encode(), digest_size=9).hexdigest()

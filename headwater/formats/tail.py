@@ -1,0 +1,102 @@
+"""Whether a file looks cut off in the middle: the look at its end that tells a half-written file from a whole one.
+
+A file that only looks odd is none of this module's business: reading it says what is wrong with each record.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+import msgspec
+from isal import igzip, isal_zlib
+
+from headwater.formats.detect import UTF8_BOM
+
+_LOOK_BYTES: Final = 65_536
+_BLOCK_BYTES: Final = 1_048_576
+_BLANKS: Final = b" \t\r\n"
+_ZIP_END: Final = b"PK\x05\x06"
+_DELIMITERS: Final = (b",", b";", b"\t", b"|")
+
+
+def find_cut(stream: BinaryIO) -> str | None:
+    """Say where the content ends too early, or None if its end looks like one. The stream is left at its start.
+
+    Gzip and ZIP have to have their last bytes, Parquet its footer, a JSON array its bracket; a last line without an end
+    of line has to be a whole JSON object, or to have as many columns as the first line. What cannot be told counts as
+    whole; so does an empty file.
+
+    Args:
+        stream: The file's bytes, seekable.
+    """
+    try:
+        head = stream.read(_LOOK_BYTES)
+        if head.startswith(b"\x1f\x8b"):
+            return _cut_of_gzip(stream)
+        tail = _tail(stream)
+        if head.startswith(b"PAR1"):
+            return None if tail.endswith(b"PAR1") and tail != head[:4] else "the Parquet footer is missing"
+        if head.startswith(b"PK\x03\x04"):
+            return None if _ZIP_END in tail else "the end of the ZIP archive is missing"
+        return _cut_of_text(head, tail)
+    finally:
+        stream.seek(0)
+
+
+def _tail(stream: BinaryIO) -> bytes:
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(max(0, size - _LOOK_BYTES))
+    return stream.read()
+
+
+def _cut_of_gzip(stream: BinaryIO) -> str | None:
+    stream.seek(0)
+    head, tail = b"", b""
+    try:
+        for block in _unzipped(stream):
+            head = head or block[:_LOOK_BYTES]
+            tail = (tail + block)[-_LOOK_BYTES:]
+    except EOFError:
+        return "the gzip data ends too early"
+    except (isal_zlib.IsalError, OSError):  # type: ignore[misc]  # isal's stub has an instance here
+        return None  # damaged, which is for the reader to say
+    return _cut_of_text(head, tail)
+
+
+def _unzipped(stream: BinaryIO) -> Iterator[bytes]:
+    with igzip.IGzipFile(fileobj=stream, mode="rb") as unzipped:  # type: ignore[no-untyped-call]
+        while block := unzipped.read(_BLOCK_BYTES):
+            yield block
+
+
+def _cut_of_text(head: bytes, tail: bytes) -> str | None:
+    start = head.removeprefix(UTF8_BOM).lstrip(_BLANKS)
+    end = tail.rstrip(_BLANKS)
+    if start.startswith(b"["):
+        return None if end.endswith(b"]") else "the JSON array is not closed"
+    if tail.endswith((b"\n", b"\r")) or not end:
+        return None
+    last_line = tail.rsplit(b"\n", 1)[-1]
+    if start.startswith(b"{"):
+        return None if _is_whole_json(last_line, cut=len(last_line) == len(tail)) else "the last JSON object is cut off"
+    return _cut_of_row(start, last_line)
+
+
+def _is_whole_json(line: bytes, *, cut: bool) -> bool:
+    """Whether a line is JSON; of one whose beginning we do not have, only the last character is looked at."""
+    if cut and not line.lstrip(UTF8_BOM + _BLANKS).startswith(b"{"):
+        return line.rstrip(_BLANKS).endswith(b"}")
+    try:
+        msgspec.json.decode(line.removeprefix(UTF8_BOM))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _cut_of_row(head: bytes, last_line: bytes) -> str | None:
+    first_line = head.split(b"\n", 1)[0]
+    delimiter = max(_DELIMITERS, key=first_line.count)
+    columns, there = first_line.count(delimiter) + 1, last_line.count(delimiter) + 1
+    if b'"' in first_line or b'"' in last_line or there >= columns:
+        return None
+    return f"the last row has {there} of {columns} columns and no end of line"

@@ -1,0 +1,153 @@
+"""Files as events: Airflow's triggerer looks at a folder, and runs the dataflows whose files have arrived."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Hashable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from airflow.sdk import Asset, AssetWatcher
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from connectors.base import RemoteFile
+from connectors.errors import ConnectorError
+from headwater.errors import HeadwaterError
+from headwater.flows.arrivals import ArrivalWatch, list_source
+from headwater.model.documents import Dataflow, Readiness, Source
+
+log = logging.getLogger(__name__)
+
+TOLD: Final = "told"
+"""Key in the asset's state store: digests of the file versions that have fired."""
+FAILURES_UNTIL_RUN: Final = 5
+"""A source that could not be listed so often in a row starts a run, which fails with the reason for all to see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look at a folder found: its files, or None with the number of looks that failed in a row."""
+
+    files: list[RemoteFile] | None
+    failures: int = 0
+
+
+def arrival_asset(flow: Dataflow) -> Asset:
+    """The asset that stands for the files of a dataflow; its watcher updates it when there are new ones."""
+    source, schedule = flow.source, flow.schedule
+    trigger = ArrivalTrigger(
+        account=source.account,
+        path=source.path,
+        recursive=source.recursive,
+        poll_seconds=schedule.poll_seconds,
+        files=source.files,
+        ignore=list(source.ready.ignore),
+        settle_seconds=source.ready.settle_seconds,
+    )
+    # Another folder or pattern is another asset: what the old one has told says nothing of it.
+    identity = hashlib.blake2b(repr(trigger.serialize()).encode(), digest_size=6).hexdigest()
+    return Asset(
+        name=f"headwater/arrivals/{flow.name}/{identity}",
+        uri=f"headwater://arrivals/{flow.name}/{identity}",
+        group="headwater",
+        watchers=[AssetWatcher(name=f"headwater_arrivals_{flow.name}", trigger=trigger)],
+    )
+
+
+class ArrivalTrigger(BaseEventTrigger):
+    """Fires when files that a dataflow takes are complete: at least once for each version of each file.
+
+    Dataflows that watch one folder at one pace share one look at it. A repeated event does no harm: the ledger knows
+    what was loaded.
+    """
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        path: str,
+        recursive: bool,
+        poll_seconds: int,
+        files: str,
+        ignore: list[str],
+        settle_seconds: int,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base has no types here
+        self.account = account
+        self.path = path
+        self.recursive = recursive
+        self.poll_seconds = poll_seconds
+        self.files = files
+        self.ignore = ignore
+        self.settle_seconds = settle_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """See `BaseTrigger.serialize`."""
+        arguments = ("account", "path", "recursive", "poll_seconds", "files", "ignore", "settle_seconds")
+        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in arguments}
+
+    def shared_stream_key(self) -> Hashable:
+        """See `BaseEventTrigger.shared_stream_key`: one poller for one folder at one pace."""
+        return (__name__, self.account, self.path, self.recursive, self.poll_seconds)
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Look]:
+        """Look at the folder again and again, in a thread of its own."""
+        failures = 0
+        while True:
+            try:
+                files = await asyncio.to_thread(_list, kwargs["account"], kwargs["path"], kwargs["recursive"])
+            except (ConnectorError, HeadwaterError) as error:
+                failures += 1
+                log.warning("look %d in a row failed at account %s: %s", failures, kwargs["account"], error)
+                yield Look(files=None, failures=failures)
+            else:
+                failures = 0
+                yield Look(files=files)
+            await asyncio.sleep(kwargs["poll_seconds"])
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
+        """Fire for what this dataflow takes. What has fired is remembered after the event, so that none is lost."""
+        watch = ArrivalWatch(self._source(), await self._told())
+        async for look in shared_stream:
+            if look.files is None:
+                if look.failures == FAILURES_UNTIL_RUN:
+                    yield _event(arrived=0, failed_looks=look.failures)
+                continue
+            arrived = watch.look(look.files, now=datetime.now(UTC))
+            if arrived:
+                yield _event(arrived=arrived)
+                await self._remember(watch.told)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """See `BaseTrigger.run`; the same, where looks are not shared."""
+        _, arguments = self.serialize()
+        async for event in self.filter_shared_stream(self.open_shared_stream(arguments)):
+            yield event
+
+    def _source(self) -> Source:
+        ready = Readiness(settle_seconds=self.settle_seconds, ignore=tuple(self.ignore))
+        return Source(account=self.account, path=self.path, files=self.files, recursive=self.recursive, ready=ready)
+
+    async def _told(self) -> list[str]:
+        if self.asset_state_store is None:
+            return []
+        told = await self.asset_state_store.aget(TOLD, default=[])
+        return [str(digest) for digest in told] if isinstance(told, list) else []
+
+    async def _remember(self, told: list[str]) -> None:
+        if self.asset_state_store is not None:
+            await self.asset_state_store.aset(TOLD, list(told))
+
+
+def _event(**payload: int) -> TriggerEvent:
+    """An event that is not taken for an earlier one of the same counts."""
+    return TriggerEvent({**payload, "seen_at": datetime.now(UTC).isoformat()})  # type: ignore[no-untyped-call]
+
+
+def _list(account: str, path: str, recursive: bool) -> list[RemoteFile]:
+    from headwater.orchestration.operators import open_task_workspace
+
+    with open_task_workspace() as workspace:
+        return list_source(workspace, account, path, recursive=recursive)
