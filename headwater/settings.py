@@ -33,6 +33,9 @@ class Settings(BaseSettings):
         recovery_hours: What was replaced in the lake, and what nothing refers to, is kept so long: longer than any
             interruption that a run is to recover from, and than any read.
         group_bytes: Small files are ingested together in one task up to this size.
+        split_bytes: Larger CSV and NDJSON files are ingested in parts of about this size, each by a task; 0 for never.
+        storm_records: After so many rejected records a group of files is read no further if its batch cannot load any
+            more; 0 for reading always to the end.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
@@ -52,6 +55,8 @@ class Settings(BaseSettings):
     claim_lease_seconds: int = Field(default=900, ge=10)
     recovery_hours: int = Field(default=72, ge=1)
     group_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
+    split_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
+    storm_records: int = Field(default=10_000, ge=0)
 
     @classmethod
     def load(cls, **overrides: object) -> Self:

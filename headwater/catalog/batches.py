@@ -20,7 +20,11 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupReport:
-    """What the ingestion of one group of files came to. `failed_by_code` counts rejected records by row code."""
+    """What the ingestion of one group of files came to.
+
+    `failed_by_code` counts rejected records by row code. `stopped` says where reading was given up because the batch
+    could no longer load, or is None.
+    """
 
     group: int
     files: int
@@ -29,6 +33,7 @@ class GroupReport:
     failed_by_code: Mapping[str, int]
     notes: tuple[str, ...]
     staged: tuple[StagedFile, ...]
+    stopped: str | None = None
 
 
 class BatchStore(Store):
@@ -117,6 +122,7 @@ class BatchStore(Store):
                     records_failed=report.counts.failed,
                     failed_by_code=dict(report.failed_by_code),
                     notes=list(report.notes),
+                    stopped=report.stopped,
                 )
             )
             if report.staged:
@@ -147,6 +153,7 @@ class BatchStore(Store):
                 failed_by_code=row["failed_by_code"],
                 notes=tuple(row["notes"]),
                 staged=(),
+                stopped=row["stopped"],
             )
             for row in self._all(query)
         ]

@@ -12,6 +12,7 @@ from headwater.catalog.flow_runs import FlowRunStore
 from headwater.catalog.ledger import Ledger
 from headwater.catalog.observations import Observations
 from headwater.catalog.outbox import Outbox
+from headwater.catalog.parts import FileParts
 from headwater.catalog.resources import ResourceStore
 from headwater.database.engine import READ_ONLY, open_engine
 from headwater.database.errors import translated
@@ -31,6 +32,7 @@ class Stores:
         flow_runs: executions of dataflows.
         batches: units of ingestion and their staged files.
         ledger: which versions of which source files were taken.
+        parts: how large ones of them were divided.
         observations: files that are not complete yet.
         outbox: notifications and their deliveries.
     """
@@ -40,6 +42,7 @@ class Stores:
         self.flow_runs = FlowRunStore(begin, read)
         self.batches = BatchStore(begin, read)
         self.ledger = Ledger(begin, read)
+        self.parts = FileParts(begin, read)
         self.observations = Observations(begin, read)
         self.outbox = Outbox(begin, read)
 

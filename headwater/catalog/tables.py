@@ -98,7 +98,9 @@ batch_group = sa.Table(
     sa.Column("records_failed", sa.BigInteger, nullable=False),
     sa.Column("failed_by_code", Json, nullable=False),
     sa.Column("notes", Json, nullable=False),
+    sa.Column("stopped", sa.Text),
 )
+"""`stopped` says where reading was given up, if it was: the batch cannot load."""
 
 staged_file = sa.Table(
     "staged_file",
@@ -157,6 +159,22 @@ source_file = sa.Table(
     ),
 )
 """The ledger. `signature` is what a listing tells of a version; `sha256` is known once it was fetched."""
+
+file_part = sa.Table(
+    "file_part",
+    metadata,
+    sa.Column("source_file_id", sa.String(26), sa.ForeignKey("source_file.id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("group_number", sa.Integer, nullable=False),
+    sa.Column("byte_offset", sa.BigInteger, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("format", sa.String(16), nullable=False),
+    sa.Column("records_before", sa.BigInteger, nullable=False),
+    sa.Column("first_line", sa.BigInteger, nullable=False),
+    sa.Column("header", sa.LargeBinary),
+)
+"""Ranges of divided files; see `headwater.model.parts`."""
 
 observation = sa.Table(
     "observation",

@@ -90,6 +90,7 @@ def load_lake(workspace: Workspace, flow_run_id: str) -> LakeLoad:
 
 def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
     catalog = workspace.catalog
+    _check_stopped(workspace, context)
     _check_groups(workspace, context)
     _check_threshold(context, batch.counts)
     staged = catalog.batches.staged_files(batch.id)
@@ -114,14 +115,31 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
     return catalog.batches.get(batch.id)
 
 
+def _check_stopped(workspace: Workspace, context: RunContext) -> None:
+    """No group was given up as lost."""
+    reports = workspace.catalog.batches.group_reports(context.batch_id)
+    stopped = [report for report in reports if report.stopped is not None]
+    if stopped:
+        cause = max(stopped, key=lambda report: report.counts.failed)
+        raise ThresholdExceededError(
+            f"batch {context.batch_id}: {cause.stopped}. Nothing was loaded; the files will be taken again. See why "
+            f"with `headwater batch errors {context.batch_id}`, then mend the files, the mapping or the schema."
+        )
+
+
 def _check_groups(workspace: Workspace, context: RunContext) -> None:
     """Every file that the run holds was read: a group whose task was only marked as done must not look loaded."""
     reported = {report.group for report in workspace.catalog.batches.group_reports(context.batch_id)}
+    divided = workspace.catalog.parts.groups(context.run.id)
     for file in workspace.catalog.ledger.of_run(context.run.id):
-        if file.state is FileState.CLAIMED and (file.group not in reported or file.sha256 is None):
+        if file.state is not FileState.CLAIMED:
+            continue
+        missing = [group for group in divided.get(file.id, [file.group]) if group not in reported]
+        if missing or file.sha256 is None:
+            group = min(missing, default=file.group)
             raise HeadwaterError(
-                f"{file.path!r} of batch {context.batch_id} was not read: group {file.group} was not ingested to its "
-                f"end. Nothing was loaded. Clear the task `ingest` of group {file.group}, and what follows it."
+                f"{file.path!r} of batch {context.batch_id} was not read: group {group} was not ingested to its "
+                f"end. Nothing was loaded. Clear the task `ingest` of group {group}, and what follows it."
             )
 
 
@@ -178,10 +196,13 @@ def rejected_summary(stores: Stores, batch: Batch, flow: Dataflow) -> tuple[Erro
         message = f"{batch.counts.failed} records were rejected; run again with `error_diagnostics` on to see why"
         return (ErrorSummary(code=ROWS_REJECTED_UNSEEN, message=message, record_count=batch.counts.failed),)
     by_code: dict[str, int] = {}
-    for report in stores.batches.group_reports(batch.id):
+    reports = stores.batches.group_reports(batch.id)
+    for report in reports:
         for code, count in report.failed_by_code.items():
             by_code[code] = by_code.get(code, 0) + count
     summary = f"{batch.counts.failed} of {batch.counts.read} records were rejected; the batch's diagnostics say why"
+    if any(report.stopped is not None for report in reports):
+        summary += "; reading was stopped before the end, as the notes say"
     lines = [ErrorSummary(code=ROWS_REJECTED, message=summary, record_count=batch.counts.failed)]
     for code, count in sorted(by_code.items()):
         lines.append(

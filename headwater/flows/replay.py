@@ -18,9 +18,8 @@ from headwater.errors import ConflictError, HeadwaterError, NotFoundError
 from headwater.flows.begin import begin_run
 from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.finish import finish
-from headwater.flows.ingest import format_options
 from headwater.flows.load import load_identities, load_lake, load_profiles
-from headwater.flows.plans import compile_run_plan
+from headwater.flows.plans import compile_run_plan, format_options
 from headwater.flows.workspace import Workspace
 from headwater.ingest import read_file
 from headwater.model.documents import Dataflow, RunRequest

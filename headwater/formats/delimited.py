@@ -35,15 +35,17 @@ class Grammar:
         self.reopens = re.compile(inside + quote + delimiter + opened, re.DOTALL)
 
 
-def delimited_blocks(source: ByteSource, options: FormatOptions, limits: Limits) -> Iterator[Block]:
-    """All records of a delimited text, the header first. Empty lines hold no record.
+def delimited_blocks(source: ByteSource, options: FormatOptions, limits: Limits, *, line: int = 1) -> Iterator[Block]:
+    """All records of a delimited text, the header first; `line` is the number of its first line.
+
+    Empty lines hold no record.
 
     A record that does not follow RFC 4180 (text after a closing quote, a quote that is never closed) is unreadable, and
     the next line is the next record.
     """
     if source.peek(len(UTF8_BOM)) == UTF8_BOM:
         source.read(len(UTF8_BOM))
-    framer = _Framer(Grammar(options), limits, offset=source.position)
+    framer = _Framer(Grammar(options), limits, offset=source.position, line=line)
     rest = b""
     while piece := source.read(limits.block_bytes):
         cut = piece.rfind(b"\n") + 1
@@ -62,11 +64,11 @@ def delimited_blocks(source: ByteSource, options: FormatOptions, limits: Limits)
 class _Framer:
     """Puts lines together to records, and keeps count of where they are."""
 
-    def __init__(self, grammar: Grammar, limits: Limits, *, offset: int) -> None:
+    def __init__(self, grammar: Grammar, limits: Limits, *, offset: int, line: int) -> None:
         self._grammar = grammar
         self._limits = limits
         self._offset = offset
-        self._line = 1
+        self._line = line
         self._open: list[bytes] = []
         self._open_bytes = 0
 
@@ -136,11 +138,12 @@ class _Framer:
     def _continue(self, line: bytes, builder: BlockBuilder) -> None:
         self._open.append(line)
         self._open_bytes += len(line) + 1
+        if self._open_bytes > self._limits.max_record_bytes:
+            self._give_up(builder, "a quoted field that begins on this line is not closed within the limit")
+            return
         grammar = self._grammar
         ended = line.removesuffix(b"\r")
         if grammar.quote not in line or grammar.continues.fullmatch(line) or grammar.reopens.fullmatch(line):
-            if self._open_bytes > self._limits.max_record_bytes:
-                self._give_up(builder, "a quoted field that begins on this line is not closed within the limit")
             return
         lines, self._open = self._open, []
         fault = None if grammar.closes.fullmatch(ended) else self._why(ended)
@@ -150,8 +153,10 @@ class _Framer:
         """Report the line on which a field was opened, and look at those after it on their own."""
         first, *others = self._open
         self._open = []
+        skipped, self._skipped = self._skipped, 0
         self._emit(builder, first.removesuffix(b"\r"), [first], reason)
-        for line in others:
+        for number, line in enumerate(others, 1):
+            self._skipped = skipped if number == len(others) else 0
             self._add(line, builder)
 
     def _emit(self, builder: BlockBuilder, record: bytes, lines: list[bytes], fault: str | None = None) -> None:

@@ -10,21 +10,22 @@ from pydantic import ValidationError
 from headwater.errors import DocumentError, FileError
 from headwater.formats.blocks import FILE_MISMATCH, Block
 from headwater.formats.delimited import delimited_blocks
-from headwater.formats.detect import FREE_BYTES, MAX_EXPANSION, decompress, detect_format
+from headwater.formats.detect import decompress, detect_format
 from headwater.formats.fields import read_header
-from headwater.formats.json_text import json_blocks
+from headwater.formats.json_text import json_blocks, skip_to_text
+from headwater.formats.lines import line_blocks
 from headwater.formats.options import FormatOptions
-from headwater.formats.parquet import count_rows, parquet_batches
+from headwater.formats.parquet import parquet_batches
 from headwater.formats.parquet_rows import ParquetRows
+from headwater.formats.source import ByteSource
 from headwater.ingest.assemble import Place
 from headwater.ingest.collector import paused_collector
 from headwater.ingest.engine import Engine
 from headwater.ingest.plan import Plan
 from headwater.ingest.report import Chunk, FileReport, Observations
+from headwater.model.parts import FilePart
 from headwater.timestamps.options import TimestampOptions
 
-_SHORTEST: Final = {"json": 3, "csv": 2, "parquet": 1}
-"""Bytes of the shortest good record with what stands before the next: `{}` or one character, and a line end."""
 MOST_RECORDS: Final = 16_384
 """How many records a chunk has at most."""
 
@@ -41,45 +42,46 @@ class FileReader(Iterator[Chunk]):
         format: str,
         options: FormatOptions,
         row_limit: int | None,
+        part: FilePart | None,
     ) -> None:
         self._stream = stream
         self._file = file
         self._options = options
         self._plan = plan.with_timestamps(_timestamps(options)) if options.timestamps else plan
         self._seen = Observations()
-        self._source, self._compression = decompress(stream, file=file)
-        self._format = detect_format(self._source, file=file, declared=format)
-        self._rows: int | None = None
-        self._reached = 0
+        self._part = part
+        self._open_source(format)
         self._chunks = self._read(row_limit)
 
     def __next__(self) -> Chunk:
         return next(self._chunks)
 
     @property
+    def format(self) -> str:
+        """What the content is: `json`, `csv` or `parquet`."""
+        return self._format
+
+    @property
+    def read_records(self) -> int:
+        """How many records were read so far."""
+        return self._seen.read
+
+    @property
     def report(self) -> FileReport:
         """What was noticed so far."""
         return self._seen.report(file=self._file, format_name=self._format, compression=self._compression)
 
-    def is_lost(self, threshold_percent: float, *, size_bytes: int) -> bool:
-        """Whether more than so many percent of the file's records are bad, however good all those are that still come.
+    def _open_source(self, declared: str) -> None:
+        if self._part is None:
+            self._source, self._compression = decompress(self._stream, file=self._file)
+            self._format = detect_format(self._source, file=self._file, declared=declared)
+        else:
+            self._source, self._compression = ByteSource(self._stream, self._part.offset), None
+            self._format = self._part.format
 
-        Then reading on decides nothing: the iteration may be left at any chunk, and nothing of the file is kept here.
-
-        Args:
-            threshold_percent: The share of bad records that is tolerated, 0 to 100.
-            size_bytes: Size of the file as it is stored.
-        """
-        most = self._seen.read + self._most_left(size_bytes)
-        return self._seen.failed * 100 > threshold_percent * most
-
-    def _most_left(self, size_bytes: int) -> int:
-        """How many good records may still come at most."""
-        if self._rows is not None:
-            return self._rows - self._seen.read
-        if self._compression is not None:
-            size_bytes = max(FREE_BYTES, MAX_EXPANSION * size_bytes)
-        return max(0, size_bytes - self._reached) // _SHORTEST[self._format] + 1
+    @property
+    def _first_line(self) -> int:
+        return 1 if self._part is None else self._part.first_line
 
     def _read(self, row_limit: int | None) -> Iterator[Chunk]:
         blocks, engine = self._open()
@@ -93,8 +95,7 @@ class FileReader(Iterator[Chunk]):
     def _open(self) -> tuple[Iterator[Block], Engine]:
         match self._format:
             case "json":
-                blocks = json_blocks(self._source, self._options.limits, file=self._file)
-                return blocks, self._plan.json_engine()
+                return self._json_blocks(), self._plan.json_engine()
             case "csv":
                 return self._open_delimited()
             case _:
@@ -103,13 +104,21 @@ class FileReader(Iterator[Chunk]):
                     return (part.as_block() for part in rows), self._plan.json_engine(rule="parquet")
                 return (Block(records=part) for part in rows), self._plan.parquet_engine()
 
+    def _json_blocks(self) -> Iterator[Block]:
+        """A file that was divided has a record to a line, whatever the lines of one part look like."""
+        if self._part is None:
+            return json_blocks(self._source, self._options.limits, file=self._file)
+        line = skip_to_text(self._source, self._first_line)
+        return line_blocks(self._source, self._options.limits, line=line)
+
     def _open_delimited(self) -> tuple[Iterator[Block], Engine]:
-        blocks = delimited_blocks(self._source, self._options, self._options.limits)
+        blocks = delimited_blocks(self._source, self._options, self._options.limits, line=self._first_line)
+        if self._part is not None and self._part.header is not None:
+            return blocks, self._delimited_engine(self._part.header)
         first = next(block for block in blocks if block.records)
         if 0 in first.faults:
             raise FileError(f"{self._file}: the header cannot be read: {first.faults[0]}", code=FILE_MISMATCH)
-        header = read_header(first.records[0], self._options, file=self._file)
-        engine, self._seen.unused_columns = self._plan.delimited_engine(header, self._options, file=self._file)
+        engine = self._delimited_engine(first.records[0])
 
         def records() -> Iterator[Block]:
             yield first.part(1)
@@ -117,22 +126,25 @@ class FileReader(Iterator[Chunk]):
 
         return records(), engine
 
+    def _delimited_engine(self, header: bytes) -> Engine:
+        names = read_header(header, self._options, file=self._file)
+        engine, self._seen.unused_columns = self._plan.delimited_engine(names, self._options, file=self._file)
+        return engine
+
     def _parquet_batches(self) -> Iterator[pa.RecordBatch]:
         """Parquet is read from its end: a stream that cannot be wound back is kept in a temporary file meanwhile."""
         if self._compression is None and self._stream.seekable():
-            self._rows = count_rows(self._stream, file=self._file)
             yield from parquet_batches(self._stream, file=self._file)
             return
         with TemporaryFile() as copy:
             while piece := self._source.read(self._options.limits.block_bytes):
                 copy.write(piece)
-            self._rows = count_rows(copy, file=self._file)
             yield from parquet_batches(copy, file=self._file)
 
     def _take(self, engine: Engine, block: Block) -> Chunk:
+        before = self._seen.read if self._part is None else self._part.records_before + self._seen.read
         with paused_collector():
-            chunk = engine.read(block, Place(file=self._file, first_row=self._seen.read + 1), self._seen)
-        self._reached = block.offsets[-1] if block.offsets else self._reached
+            chunk = engine.read(block, Place(file=self._file, first_row=before + 1), self._seen)
         self._seen.read += chunk.read
         self._seen.failed += len(chunk.errors)
         return chunk
@@ -165,6 +177,7 @@ def read_file(
     format: str = "auto",
     options: FormatOptions | None = None,
     row_limit: int | None = None,
+    part: FilePart | None = None,
 ) -> FileReader:
     """Read a file's records, checked and converted, in chunks of bounded size.
 
@@ -177,10 +190,14 @@ def read_file(
         format: `auto`, `json`, `ndjson`, `csv` or `parquet`.
         options: Of the format.
         row_limit: Only so many records are read.
+        part: What part of a divided file the stream is (`headwater.formats.parts`); None for a whole file. Rows and
+            errors are those that reading the whole file gives for these records.
 
     Raises:
         FileError: the file is not what it is declared to be, is empty or damaged. It may come after some chunks, which
             then mean nothing: a file counts as read only when the iteration ends.
         DocumentError: the options for timestamps are wrong.
     """
-    return FileReader(stream, plan, file=file, format=format, options=options or FormatOptions(), row_limit=row_limit)
+    return FileReader(
+        stream, plan, file=file, format=format, options=options or FormatOptions(), row_limit=row_limit, part=part
+    )

@@ -20,8 +20,8 @@ from headwater.lake.schemas import SYSTEM_COLUMN, SYSTEM_TYPE, with_field_ids
 from headwater.lake.storage import delete_files
 from headwater.model.runs import StagedFile
 
-ROW_GROUP_ROWS: Final = 128 * 1024
-ROW_GROUP_BYTES: Final = 128 * 1024 * 1024
+ROW_GROUP_ROWS: Final = 64 * 1024
+ROW_GROUP_BYTES: Final = 64 * 1024 * 1024
 """A row group is written when it has this many rows or takes this much memory."""
 FILE_BYTES: Final = 256 * 1024 * 1024
 """A file is completed when it has this size."""

@@ -115,6 +115,7 @@ class IngestOperator(StepOperator):
 
         result = steps.ingest_group(workspace, self.run_id, self.group)
         files = "1 file" if result.files == 1 else f"{result.files:,} files"
+        files = f"part {result.part}" if result.part is not None else files
         label = {"group_label": f"group {self.group}: {files}, {result.read:,} records"}
         context.update(label)  # type: ignore[typeddict-item]
         return asdict(result)
