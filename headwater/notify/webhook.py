@@ -93,11 +93,15 @@ class WebhookChannel:
         `{"challenge": …}` as `application/json`. AEP's asynchronous form (a `validationUrl` to visit) is not offered.
 
         Raises:
-            DeliveryError: it did not, with what it did instead.
+            DeliveryError: it did not, with what it did instead; `retryable` if it gave no answer, or one that asks to
+                come again.
         """
         challenge = str(uuid4())
         url = str(httpx.URL(str(webhook.url)).copy_merge_params({"challenge": challenge}))
         answer = self._run(self._request("GET", url, {}, b"", secret))
+        judged = _judge(answer.status, str(webhook.url.host))
+        if judged.retryable:
+            raise DeliveryError(f"webhook {webhook.name!r} was not challenged: {judged.detail}", retryable=True)
         if answer.status != 200 or _echoed(answer) != challenge:
             raise DeliveryError(
                 f"webhook {webhook.name!r} did not repeat the challenge (its answer had status {answer.status} and "

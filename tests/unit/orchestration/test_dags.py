@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, TriggerRule
+from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
 
 from headwater.model.documents import Dataflow
 from headwater.orchestration import dataflow_dag, load_dags
@@ -146,10 +146,12 @@ def test_the_reference_names_every_task_and_file() -> None:
         assert f"`{name}`" in page, name
 
 
-def test_undelivered_notifications_are_tried_every_five_minutes() -> None:
+def test_undelivered_notifications_are_tried_every_minute() -> None:
     dag = deliveries_dag()
 
-    assert (list(dag.task_ids), dag.catchup, dag.max_active_runs) == (["deliver_due"], False, 1)
+    tasks = ["check_expectations", "deliver_due"]
+    assert (list(dag.task_ids), dag.catchup, dag.max_active_runs) == (tasks, False, 1)
+    assert dag.schedule == CronTriggerTimetable("* * * * *", timezone="UTC")
 
 
 def test_parsing_a_hundred_dataflows_imports_nothing_that_reads_or_connects(tmp_path: Path) -> None:
