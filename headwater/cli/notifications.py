@@ -90,6 +90,22 @@ def replay(
         say(f"{count:,} queued; they are sent with the next `headwater deliver`")
 
 
+@app.command("rotate-keys")
+def rotate_keys(as_json: JsonOption = False) -> None:
+    """Make a new key pair for the signatures of deliveries, in place of the older one; both, if there are none."""
+    from headwater.notify.signing import rotate_signing_keys
+    from headwater.settings import Settings
+
+    loaded = Settings.load()
+    keys = [loaded.public_url.rstrip("/") + key.path for key in rotate_signing_keys(loaded.signing_keys)]
+    if as_json:
+        print_json({"publicKeys": keys})
+        return
+    say("deliveries are signed with these keys from now on, the newer first")
+    for address in keys:
+        say(f"  {address}")
+
+
 @app.command()
 def enable(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
     """Challenge a webhook anew, and send it events again if it answers. What it missed is not sent by itself."""

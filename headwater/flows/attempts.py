@@ -5,19 +5,19 @@ from typing import cast
 
 from headwater.catalog.base import utc_now
 from headwater.errors import DeliveryError, NotFoundError
-from headwater.flows.receivers import challenge_if_new, channel_of, enter_outcome, secret_of
+from headwater.flows.receivers import challenge_if_new, enter_outcome, secret_of
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Webhook
 from headwater.model.runs import Delivery
-from headwater.notify import SendResult, next_attempt
+from headwater.notify import SendResult, WebhookChannel, next_attempt
 from headwater.notify.delivery import GIVE_UP_AFTER
 
 log = logging.getLogger(__name__)
 
 
-def attempt(workspace: Workspace, delivery: Delivery) -> SendResult:
+def attempt(workspace: Workspace, channel: WebhookChannel, delivery: Delivery) -> SendResult:
     """Send one event to one webhook and enter the outcome. Never raises for what the receiver or the network does."""
-    result = _send(workspace, delivery)
+    result = _send(workspace, channel, delivery)
     outbox = workspace.catalog.outbox
     if result.ok:
         outbox.delivered(delivery)
@@ -35,20 +35,20 @@ def attempt(workspace: Workspace, delivery: Delivery) -> SendResult:
     return result
 
 
-def _send(workspace: Workspace, delivery: Delivery) -> SendResult:
+def _send(workspace: Workspace, channel: WebhookChannel, delivery: Delivery) -> SendResult:
     """Challenge the receiver if its document is new or changed, then send."""
     try:
         stored = workspace.catalog.resources.stored("webhook", delivery.webhook)
     except NotFoundError as error:
         return SendResult(ok=False, retryable=False, status=None, detail=str(error))
     try:
-        challenge_if_new(workspace, stored)
+        challenge_if_new(workspace, channel, stored)
         secret = secret_of(stored.document)
     except NotFoundError as error:  # its secret, which may be put where it belongs
         return SendResult(ok=False, retryable=True, status=None, detail=str(error))
     except DeliveryError as error:
         return SendResult(ok=False, retryable=error.retryable, status=None, detail=str(error))
     webhook = cast(Webhook, stored.document)
-    result = channel_of(workspace).send(delivery.event, webhook, secret, attempts=delivery.attempts)
+    result = channel.send(delivery.event, webhook, secret, attempts=delivery.attempts)
     enter_outcome(workspace, delivery.webhook, ok=result.ok)
     return result

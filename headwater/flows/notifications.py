@@ -11,11 +11,13 @@ from typing import Final, Literal
 from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
 from headwater.catalog.outbox import EVERYTHING, Selection
+from headwater.errors import SettingsError
 from headwater.flows.attempts import attempt
-from headwater.flows.receivers import is_disabled
+from headwater.flows.receivers import is_disabled, open_channel
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, Webhook
 from headwater.model.runs import Event
+from headwater.notify import WebhookChannel
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +84,8 @@ def deliver_due(
     deadline = time.monotonic() + within.total_seconds()
     names = outbox.webhooks_due(selection, now=utc_now())
     delivered = 0
-    if names:
-        serve = partial(_serve, workspace, selection, deadline)
+    if names and (channel := _channel(workspace)) is not None:
+        serve = partial(_serve, workspace, channel, selection, deadline)
         with ThreadPoolExecutor(min(_AT_ONCE, len(names)), thread_name_prefix="webhook") as threads:
             delivered = sum(threads.map(serve, names))
     waiting = outbox.waiting(selection)
@@ -98,7 +100,16 @@ def deliver_due(
     return DeliveryReport(delivered=delivered, pending=len(waiting), notes=notes)
 
 
-def _serve(workspace: Workspace, selection: Selection, deadline: float, webhook: str) -> int:
+def _channel(workspace: Workspace) -> WebhookChannel | None:
+    """The way to webhooks; None, and a line in the log, while the installation's signing keys cannot be read."""
+    try:
+        return open_channel(workspace.settings)
+    except SettingsError as error:
+        log.error("no notification is delivered until this is mended: %s", error)  # noqa: TRY400 - the message is enough
+        return None
+
+
+def _serve(workspace: Workspace, channel: WebhookChannel, selection: Selection, deadline: float, webhook: str) -> int:
     """Deliver what is due to one webhook, until it does not answer; returns how many events it took."""
     outbox = workspace.catalog.outbox
     delivered = failed = 0
@@ -108,7 +119,7 @@ def _serve(workspace: Workspace, selection: Selection, deadline: float, webhook:
                 return delivered
             if not outbox.take(delivery, until=utc_now() + _ATTEMPT_TAKES):
                 continue
-            result = attempt(workspace, delivery)
+            result = attempt(workspace, channel, delivery)
             delivered += result.ok
             failed += result.retryable
             if failed >= _PATIENCE or (result.retryable and result.status is None):

@@ -16,6 +16,8 @@ from headwater.flows.workspace import Workspace
 from headwater.model.documents import Webhook
 from headwater.model.runs import WebhookState, WebhookStatus
 from headwater.notify import WebhookChannel, judge
+from headwater.notify.signing import load_signing_keys
+from headwater.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -65,10 +67,10 @@ def enable(workspace: Workspace, name: str) -> None:
     stored = workspace.catalog.resources.stored("webhook", name)
     if not cast(Webhook, stored.document).enabled:
         raise ConflictError(f"webhook {name!r} is disabled by its document; set `enabled: true` there and apply it")
-    _challenge(workspace, stored)
+    _challenge(workspace, open_channel(workspace.settings), stored)
 
 
-def challenge_if_new(workspace: Workspace, stored: StoredResource) -> None:
+def challenge_if_new(workspace: Workspace, channel: WebhookChannel, stored: StoredResource) -> None:
     """Challenge a webhook whose document is new or has changed since it answered.
 
     Raises:
@@ -77,7 +79,7 @@ def challenge_if_new(workspace: Workspace, stored: StoredResource) -> None:
     """
     status = workspace.catalog.receivers.status(stored.document.name)
     if status is None or status.etag != stored.etag:
-        _challenge(workspace, stored)
+        _challenge(workspace, channel, stored)
     elif not status.verified:
         raise DeliveryError(status.reason or f"webhook {status.webhook!r} has not answered its challenge")
 
@@ -102,9 +104,14 @@ def enter_outcome(workspace: Workspace, name: str, *, ok: bool) -> None:
         log.warning("webhook %r is %s now: %s", name, after.state.value, after.reason or "it answers again")
 
 
-def channel_of(workspace: Workspace) -> WebhookChannel:
-    """The way to webhooks, as the settings allow it."""
-    return WebhookChannel(allow_private=workspace.settings.allow_private_webhooks)
+def open_channel(settings: Settings) -> WebhookChannel:
+    """The way to webhooks, as the settings allow it, with this installation's signing keys.
+
+    Raises:
+        SettingsError: a signing key cannot be read.
+    """
+    keys = load_signing_keys(settings.signing_keys)
+    return WebhookChannel(allow_private=settings.allow_private_webhooks, signing_keys=keys)
 
 
 def secret_of(document: object) -> SecretStr | None:
@@ -119,12 +126,12 @@ def secret_of(document: object) -> SecretStr | None:
     return SecretStr(read_secret(webhook.secret, of=f"webhook {webhook.name!r}, `secret`"))
 
 
-def _challenge(workspace: Workspace, stored: StoredResource) -> None:
+def _challenge(workspace: Workspace, channel: WebhookChannel, stored: StoredResource) -> None:
     webhook = cast(Webhook, stored.document)
     status = WebhookStatus(webhook=webhook.name, etag=stored.etag, state=WebhookState.ACTIVE, since=utc_now())
     secret = secret_of(webhook)
     try:
-        channel_of(workspace).verify(webhook, secret)
+        channel.verify(webhook, secret)
     except DeliveryError as error:
         if not error.retryable:
             _disable(workspace, status, reason=str(error))

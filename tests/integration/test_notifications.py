@@ -18,6 +18,7 @@ from headwater.flows.notifications import DeliveryReport, deliver_due, enqueue
 from headwater.flows.receivers import enable, webhook_reports
 from headwater.model.documents import Dataflow, Webhook
 from headwater.model.runs import Delivery, Event, WebhookState
+from headwater.notify.signing import rotate_signing_keys
 from headwater.settings import Settings
 from tests.servers.webhook import Answer, WebhookReceiver, webhook_receiver
 
@@ -149,6 +150,25 @@ class TestSlowReceivers:
         [first, *others] = told.workspace.catalog.outbox.waiting(Selection(webhook="one"))
         assert (first.attempts, [other.attempts for other in others]) == (1, [0, 0])
         assert first.last_error == "the receiver took longer than 10 s"
+
+    def test_a_broken_signing_key_holds_deliveries_up_and_fails_nothing(
+        self, told: Told, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        told.put()
+        told.tell("b")
+        folder = told.workspace.settings.signing_keys
+        rotate_signing_keys(folder)
+        (folder / "1.pem").write_text("broken")
+
+        report = deliver_due(told.workspace)
+
+        assert (report.delivered, report.pending, told.receiver.requests) == (0, 3, [])
+        assert f"no notification is delivered until this is mended: signing key {folder}/1.pem" in caplog.text
+        (folder / "1.pem").unlink()
+        assert deliver_due(told.workspace).delivered == 3
+        assert {"x-adobe-digital-signature-1"} == {
+            name for request in told.receiver.requests for name in request.headers if "digital" in name
+        }
 
     def test_no_attempt_begins_after_the_time_is_over(self, told: Told) -> None:
         told.put()
