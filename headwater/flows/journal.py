@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -14,7 +14,7 @@ from headwater.catalog.base import utc_now
 from headwater.errors import ConflictError, HeadwaterError, NotFoundError
 from headwater.flows.receivers import is_disabled
 from headwater.flows.workspace import Workspace
-from headwater.model.documents import Webhook
+from headwater.model.documents import Notifier, Webhook
 from headwater.model.runs import JournalEntry
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def read_journal(
         NotFoundError: there is no such webhook.
         HeadwaterError: `since` is no position, `seek` leads into the future, or both are given.
     """
-    workspace.catalog.resources.stored("webhook", webhook)
+    _receiver(workspace, webhook)
     if since is not None and seek is not None:
         raise HeadwaterError("give `since` or `seek`, not both")
     now = utc_now()
@@ -124,7 +124,7 @@ def replay_range(workspace: Workspace, webhook: str, *, since: datetime, until: 
 
 
 def _replay(workspace: Workspace, webhook: str, entries: Sequence[JournalEntry]) -> int:
-    document = cast(Webhook, workspace.catalog.resources.get("webhook", webhook))
+    document = _receiver(workspace, webhook)
     if not document.enabled or is_disabled(workspace.catalog, document):
         raise ConflictError(
             f"webhook {webhook!r} is disabled, so that nothing is sent to it. Mend its receiver and run "
@@ -135,6 +135,11 @@ def _replay(workspace: Workspace, webhook: str, entries: Sequence[JournalEntry])
         number = workspace.catalog.journal.replay(webhook, ids, now=utc_now())
         log.info("webhook %r: replay %d of %d events", webhook, number, len(ids))
     return len(entries)
+
+
+def _receiver(workspace: Workspace, name: str) -> Webhook | Notifier:
+    notifier = workspace.catalog.resources.find("notifier", name)
+    return notifier if isinstance(notifier, Notifier) else workspace.catalog.resources.typed(Webhook, name)
 
 
 def _bounded(entries: Sequence[JournalEntry]) -> tuple[JournalEntry, ...]:

@@ -12,10 +12,10 @@ from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
 from headwater.catalog.outbox import EVERYTHING, Selection
 from headwater.errors import SettingsError
-from headwater.flows.attempts import attempt
+from headwater.flows.attempts import Send, attempt, send_message, send_to_webhook
 from headwater.flows.receivers import is_disabled, open_channel
 from headwater.flows.workspace import Workspace
-from headwater.model.documents import Dataflow, Webhook
+from headwater.model.documents import Dataflow, Notifier, Webhook
 from headwater.model.runs import Event
 from headwater.notify import WebhookChannel
 
@@ -45,22 +45,23 @@ class DeliveryReport:
 
 
 def enqueue(stores: Stores, event: Event, flow: Dataflow) -> bool:
-    """Write the event, and a delivery for each webhook that is to get it, in the caller's transaction.
+    """Write the event, and a delivery for each webhook and notifier that is to get it, in the caller's transaction.
 
-    A disabled webhook finds it in its journal. Returns whether it was new: an event is written once for each subject
+    A disabled one finds it in its journal. Returns whether it was new: an event is written once for each subject
     and code.
     """
-    webhooks = [document for document in stores.resources.list("webhook") if isinstance(document, Webhook)]
-    concerned = [webhook for webhook in webhooks if _subscribes(webhook, event, flow)]
-    pushed = [webhook.name for webhook in concerned if webhook.enabled and not is_disabled(stores, webhook)]
-    silent = [webhook.name for webhook in concerned if webhook.name not in pushed]
-    added = stores.outbox.add(event, pushed, journal_only=silent, reason="the webhook was disabled")
+    known = [*stores.resources.list("webhook"), *stores.resources.list("notifier")]
+    receivers = [receiver for receiver in known if isinstance(receiver, Webhook | Notifier)]
+    concerned = [receiver for receiver in receivers if _subscribes(receiver, event, flow)]
+    pushed = [receiver.name for receiver in concerned if receiver.enabled and not is_disabled(stores, receiver)]
+    silent = [receiver.name for receiver in concerned if receiver.name not in pushed]
+    added = stores.outbox.add(event, pushed, journal_only=silent, reason="it was disabled")
     if added:
-        log.info("event %s for %s, to %d webhooks", event.code, event.subject, len(pushed))
+        log.info("event %s for %s, to %d receivers", event.code, event.subject, len(pushed))
     return added
 
 
-def _subscribes(webhook: Webhook, event: Event, flow: Dataflow) -> bool:
+def _subscribes(webhook: Webhook | Notifier, event: Event, flow: Dataflow) -> bool:
     concerned = webhook.name in flow.notify or event.dataset in webhook.datasets
     return concerned and event.code in webhook.events
 
@@ -79,18 +80,25 @@ def deliver_due(
 
     Each webhook hears of its events in turn, several webhooks at once. Who does not answer is not asked again in this
     call, and no attempt begins later than `within`; one takes at most 10 seconds, with the challenge before it 20.
+    E-mails and Slack messages are sent afterwards, where the workspace has a messenger; flow runs have none.
     """
     outbox = workspace.catalog.outbox
     deadline = time.monotonic() + within.total_seconds()
     names = outbox.webhooks_due(selection, now=utc_now())
+    notifiers = {notifier.name for notifier in workspace.catalog.resources.list("notifier")}
+    webhooks = [name for name in names if name not in notifiers]
     delivered = 0
-    if names and (channel := _channel(workspace)) is not None:
-        serve = partial(_serve, workspace, channel, selection, deadline)
-        with ThreadPoolExecutor(min(_AT_ONCE, len(names)), thread_name_prefix="webhook") as threads:
-            delivered = sum(threads.map(serve, names))
+    if webhooks and (channel := _channel(workspace)) is not None:
+        send = partial(send_to_webhook, workspace, channel)
+        serve = partial(_serve, workspace, send, selection, deadline)
+        with ThreadPoolExecutor(min(_AT_ONCE, len(webhooks)), thread_name_prefix="webhook") as threads:
+            delivered = sum(threads.map(serve, webhooks))
+    if workspace.messenger is not None:
+        send = partial(send_message, workspace, workspace.messenger)
+        delivered += sum(_serve(workspace, send, selection, deadline, name) for name in names if name in notifiers)
     waiting = outbox.waiting(selection)
     notes = [
-        f"{delivery.event.code} of {delivery.event.subject} has not reached webhook {delivery.webhook!r} "
+        f"{delivery.event.code} of {delivery.event.subject} has not reached {delivery.webhook!r} "
         f"({delivery.last_error}); next attempt at {delivery.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC"
         for delivery in waiting
         if delivery.last_error is not None
@@ -109,7 +117,7 @@ def _channel(workspace: Workspace) -> WebhookChannel | None:
         return None
 
 
-def _serve(workspace: Workspace, channel: WebhookChannel, selection: Selection, deadline: float, webhook: str) -> int:
+def _serve(workspace: Workspace, send: Send, selection: Selection, deadline: float, webhook: str) -> int:
     """Deliver what is due to one webhook, until it does not answer; returns how many events it took."""
     outbox = workspace.catalog.outbox
     delivered = failed = 0
@@ -119,7 +127,7 @@ def _serve(workspace: Workspace, channel: WebhookChannel, selection: Selection, 
                 return delivered
             if not outbox.take(delivery, until=utc_now() + _ATTEMPT_TAKES):
                 continue
-            result = attempt(workspace, channel, delivery)
+            result = attempt(workspace, send, delivery)
             delivered += result.ok
             failed += result.retryable
             if failed >= _PATIENCE or (result.retryable and result.status is None):

@@ -13,7 +13,7 @@ from headwater.catalog.resources import StoredResource
 from headwater.errors import ConflictError, DeliveryError
 from headwater.flows.accounts import read_secret
 from headwater.flows.workspace import Workspace
-from headwater.model.documents import Webhook
+from headwater.model.documents import Notifier, Webhook
 from headwater.model.runs import WebhookState, WebhookStatus
 from headwater.notify import WebhookChannel, judge
 from headwater.notify.signing import load_signing_keys
@@ -84,8 +84,8 @@ def challenge_if_new(workspace: Workspace, channel: WebhookChannel, stored: Stor
         raise DeliveryError(status.reason or f"webhook {status.webhook!r} has not answered its challenge")
 
 
-def is_disabled(stores: Stores, webhook: Webhook) -> bool:
-    """Whether this version of the webhook failed its challenge, or failed for too long."""
+def is_disabled(stores: Stores, webhook: Webhook | Notifier) -> bool:
+    """Whether this version of the webhook failed its challenge, or failed for too long; a notifier never does."""
     status = stores.receivers.disabled().get(webhook.name)
     return status is not None and stores.resources.stored("webhook", webhook.name).etag == status.etag
 
