@@ -1,6 +1,9 @@
 """Events on their way to real receivers: order, repeats, states, journal and replay, with nothing else running."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -131,6 +134,25 @@ class TestOrder:
         assert sorted(told.posted) == sorted(before + [event for batch in expected for event in batch])
         for batch in expected:
             assert [event for event in told.posted if event in batch] == batch
+
+
+class TestKilled:
+    def test_an_event_of_a_deliverer_that_was_killed_is_sent_again_with_its_id(self, told: Told) -> None:
+        told.put()
+        ids = told.tell("b")
+        told.receiver.answers.append(Answer(hang=True))
+        home = {"HEADWATER_HOME": str(told.workspace.settings.home), "HEADWATER_ALLOW_PRIVATE_WEBHOOKS": "true"}
+        command = [str(Path(sys.executable).with_name("headwater")), "deliver"]
+        with subprocess.Popen(command, env=os.environ | home) as deliverer:  # noqa: S603 - our own command
+            deadline = time.monotonic() + 60
+            while not told.posted:
+                assert time.monotonic() < deadline, "the deliverer sent nothing"
+                time.sleep(0.05)
+            deliverer.kill()
+
+        assert deliver_due(told.workspace).delivered == 0, "it may still be on its way"
+        assert told.again().delivered == 3
+        assert told.posted == [ids[0], *ids]
 
 
 class TestSlowReceivers:

@@ -17,6 +17,7 @@ from headwater.model.runs import Batch, BatchStatus, ErrorSummary, Event
 from headwater.notify import Sender, batch_event
 from headwater.notify.messages import write_message
 from headwater.orchestration.notifiers import AirflowNotifiers
+from headwater.orchestration.operators import DeliverDueOperator
 from headwater.settings import Settings
 from tests.integration.installation import environment
 from tests.servers.smtp import MailServer, mail_server
@@ -143,6 +144,15 @@ def test_flow_runs_leave_messages_to_the_deliveries_dag_which_sends_each_once(
     assert deliver_due(workspace).delivered == 1
     assert [message["X-Headwater-Event-Id"] for message in mail.messages] == [EVENT.id] * 2
     assert len(read_journal(workspace, "people").entries) == 1
+
+
+def test_the_deliveries_task_sends_messages(workspace: Workspace, mail: MailServer) -> None:
+    tell(workspace, EVENT)
+    with environment({"HEADWATER_HOME": str(workspace.settings.home)}):
+        report = DeliverDueOperator(task_id="deliver_due").execute(Context())
+
+    assert report == {"delivered": 1, "pending": 0, "notes": []}
+    assert [message["X-Headwater-Event-Id"] for message in mail.messages] == [EVENT.id]
 
 
 def test_a_failed_message_is_tried_again_a_minute_later(workspace: Workspace, mail: MailServer) -> None:
