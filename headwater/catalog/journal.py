@@ -48,6 +48,11 @@ class Journal(Store):
         rows = self._all(query.order_by(event.c.sequence).limit(limit))
         return [JournalEntry(position=row["sequence"], event=event_of(row)) for row in rows]
 
+    def last_position(self, webhook: str, *, now: datetime) -> int | None:
+        """The position of the newest entry, None in an empty journal."""
+        row = self._first(_entries(webhook, now).order_by(event.c.sequence.desc()).limit(1))
+        return int(row["sequence"]) if row is not None else None
+
     def find(self, webhook: str, event_ids: Collection[str], *, now: datetime) -> list[JournalEntry]:
         """The entries of those events, oldest first; events that are not in the journal are left out."""
         query = _entries(webhook, now).where(event.c.id.in_(sorted(event_ids))).order_by(event.c.sequence)

@@ -65,9 +65,11 @@ def read_journal(
     now = utc_now()
     begin = _seek(now, seek) if seek is not None else None
     after = _position(since) if since is not None else 0
+    newest = workspace.catalog.journal.last_position(webhook, now=now) if begin is not None else after or None
     found = workspace.catalog.journal.read(webhook, now=now, after=after, since=begin, limit=limit)
     entries = _bounded(found)
-    return JournalPage(entries=entries, last=str(entries[-1].position) if entries else since)
+    last = entries[-1].position if entries else newest
+    return JournalPage(entries=entries, last=str(last) if last is not None else None)
 
 
 def forget_old_events(workspace: Workspace) -> int:

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from headwater.errors import HeadwaterError, NotFoundError
-from headwater.ui import keys
+from headwater.ui import journals, keys
 from headwater.ui.access import Authorise, NotAllowedError, NotSignedInError
 from headwater.ui.context import OpenWorkspace
 from headwater.ui.pages import router
@@ -36,6 +36,7 @@ def create_app(*, authorise: Authorise, open_workspace: OpenWorkspace, signing_k
     app.state.open_workspace = open_workspace
     app.state.signing_keys = signing_keys
     app.include_router(keys.router)
+    app.include_router(journals.router)
     app.include_router(router)
     app.middleware("http")(_add_headers)
     app.exception_handler(NotSignedInError)(_answer_not_signed_in)
