@@ -103,6 +103,11 @@ class Settings(BaseSettings):
         return self.diagnostics or f"file://{self.home.absolute()}/diagnostics"
 
     @cached_property
+    def signing_keys(self) -> Path:
+        """Folder of the keys that sign notifications; whoever delivers or answers for this installation shares it."""
+        return self.home.absolute() / "signing-keys"
+
+    @cached_property
     def flow_folders(self) -> tuple[Path, ...]:
         """Folders whose dataflow documents become Dags; `{home}/flows` unless set."""
         if self.flows is None:

@@ -203,6 +203,7 @@ event = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("body", Json, nullable=False),
     sa.UniqueConstraint("subject", "code"),
+    sa.Index(None, "created_at"),
 )
 
 delivery = sa.Table(
@@ -210,6 +211,8 @@ delivery = sa.Table(
     metadata,
     sa.Column("event_id", sa.String(36), sa.ForeignKey("event.id"), primary_key=True),
     sa.Column("webhook", sa.String(128), primary_key=True),
+    sa.Column("replay", sa.Integer, primary_key=True, autoincrement=False, server_default="0"),
+    sa.Column("queued_at", UtcDateTime, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_attempt_at", UtcDateTime, nullable=False),
     sa.Column("delivered_at", UtcDateTime),
@@ -222,12 +225,29 @@ delivery = sa.Table(
         postgresql_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
     ),
 )
+"""Who is told of an event. `replay` is 0 for the first record of it, which is the webhook's journal entry, too.
+
+`webhook` is the name of a webhook, or of a notifier.
+"""
 
 webhook_state = sa.Table(
     "webhook_state",
     metadata,
     sa.Column("webhook", sa.String(128), primary_key=True),
     sa.Column("etag", sa.String(36), nullable=False),
-    sa.Column("verified_at", UtcDateTime, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, server_default="active"),
+    sa.Column("verified", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("reason", sa.Text),
 )
-"""Which version of a webhook has answered its challenge."""
+"""How a webhook stands, and since when; about the version with that etag: any other has not been challenged yet."""
+
+attempt_count = sa.Table(
+    "attempt_count",
+    metadata,
+    sa.Column("webhook", sa.String(128), primary_key=True),
+    sa.Column("hour", UtcDateTime, primary_key=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+)
+"""Attempts to tell a webhook, by the hour, for a day."""

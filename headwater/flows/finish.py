@@ -21,7 +21,7 @@ from headwater.flows.load import (
     settle_dry_run,
     settle_success,
 )
-from headwater.flows.notifications import deliver_due, enqueue
+from headwater.flows.notifications import LOAD_WAITS, deliver_due, enqueue
 from headwater.flows.workspace import Workspace
 from headwater.model.runs import Batch, BatchStatus, ErrorSummary, FlowRun, FlowRunState
 from headwater.notify.events import BatchEventCode
@@ -51,7 +51,7 @@ def finish(
     """
     run = _find(workspace, flow, flow_run_id, dag_run_id)
     run = close_run(workspace, run.id, failure=failure)
-    deliver_due(workspace, Selection(flow=run.flow))
+    deliver_due(workspace, Selection(flow=run.flow), within=LOAD_WAITS)
     counts = run.counts
     log.info(
         "flow run %s of %s: %s; %d files, %d read, %d loaded, %d failed",

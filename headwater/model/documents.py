@@ -241,6 +241,28 @@ class Webhook(Resource):
     enabled: bool = True
 
 
+class Notifier(Resource):
+    """Who is told about what by e-mail or in Slack, through Airflow's own notifiers; as with a webhook otherwise.
+
+    `connection` is the id of an Airflow Connection: of type `smtp` for `email`, of type `slackwebhook` for `slack`,
+    where it stands for the channel. `to` are the addresses of an e-mail.
+    """
+
+    kind: Literal["notifier"] = "notifier"
+    type: Literal["email", "slack"]
+    connection: str = Field(min_length=1, max_length=250)
+    to: tuple[Annotated[str, StringConstraints(pattern=r"^[^\s@,;<>]+@[^\s@,;<>]+$", max_length=254)], ...] = ()
+    events: tuple[EventCode, ...] = Field(min_length=1)
+    datasets: tuple[Name, ...] = ()
+    enabled: bool = True
+
+    @model_validator(mode="after")
+    def _addressed(self) -> Self:
+        if (self.type == "email") != bool(self.to):
+            raise ValueError("`to` names the addresses of an e-mail, and is given with `type: email` only")
+        return self
+
+
 class Readiness(Document):
     """When a file counts as completely written. A file that does not is left alone and named in the run's notes.
 
@@ -387,6 +409,7 @@ AnyResource = Annotated[
     | MappingSet
     | MergePolicy
     | Webhook
+    | Notifier
     | Dataflow,
     Field(discriminator="kind"),
 ]
@@ -404,6 +427,7 @@ RESOURCE_TYPES: dict[str, type[Resource]] = {
     "mapping_set": MappingSet,
     "merge_policy": MergePolicy,
     "webhook": Webhook,
+    "notifier": Notifier,
     "dataflow": Dataflow,
 }
 """Every kind, in the order in which documents that refer to each other are applied."""

@@ -76,13 +76,16 @@ def dataflow_dag(flow: Dataflow) -> DAG:
 
 
 def deliveries_dag() -> DAG:
-    """The Dag that tells of files that did not come, and tries notifications again; every five minutes."""
+    """The Dag that tells of files that did not come, and tries notifications again; every minute.
+
+    The first retry of a delivery is due a minute after it failed.
+    """
     with DAG(
         dag_id="headwater_deliveries",
         dag_display_name="Headwater: deliver due notifications",
         description="Tells of files that did not come when they were due, and tries notifications again that could "
         "not be delivered.",
-        schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
+        schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,

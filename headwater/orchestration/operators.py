@@ -199,10 +199,14 @@ class DeliverDueOperator(BaseOperator):
     """Delivers whatever notifications are due, of all flow runs."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """See `flows.steps.deliver_due`."""
+        """See `flows.steps.deliver_due`. Events that are in no journal any more are removed."""
         from headwater.flows import steps
+        from headwater.flows.journal import forget_old_events
+        from headwater.orchestration.notifiers import AirflowNotifiers
 
         with open_task_workspace() as workspace:
+            workspace.messenger = AirflowNotifiers(context)
+            forget_old_events(workspace)
             return asdict(steps.deliver_due(workspace))
 
 

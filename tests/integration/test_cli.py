@@ -292,6 +292,32 @@ def test_deliver_says_what_it_did(shell: Shell) -> None:
     assert shell.text("deliver") == "0 delivered, 0 pending\n"
 
 
+def test_the_journal_is_read_and_replayed(shell: Shell) -> None:
+    shell.text("apply", str(shell.resources))
+
+    assert shell.text("notifications", "list").split() == [
+        "webhook",
+        "state",
+        "waiting",
+        "reason",
+        "luma_webhook",
+        "new",
+        "0",
+    ]
+    assert shell.json("notifications", "journal", "luma_webhook") == {"events": [], "_page": {"count": 0, "last": None}}
+    assert (
+        shell.text("notifications", "journal", "luma_webhook", "--seek", "-PT2H")
+        == "nothing in the journal after that\n"
+    )
+    assert shell.refusal("notifications", "journal", "luma_webhook", "--seek", "2h") == (
+        "error: `seek` '2h' is no ISO 8601 duration, such as -PT2H or -P1D\n"
+    )
+    assert shell.json("notifications", "replay", "luma_webhook", "--since", "2026-11-01") == {"queued": 0}
+    assert "the journal of webhook 'luma_webhook' has no event x" in shell.refusal(
+        "notifications", "replay", "luma_webhook", "--event", "x"
+    )
+
+
 def test_our_errors_have_no_traceback_unless_asked_for(shell: Shell) -> None:
     assert shell.refusal("batch", "show", "x") == "error: no batch 'x' in the catalog\n"
     assert type(shell.run("--debug", "batch", "show", "x").exception).__name__ == "NotFoundError"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, TriggerRule
+from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
 
 from headwater.model.documents import Dataflow
 from headwater.orchestration import dataflow_dag, load_dags
@@ -151,6 +151,7 @@ def test_missing_files_are_looked_for_before_notifications_are_tried_again() -> 
     dag = deliveries_dag()
 
     assert (set(dag.task_ids), dag.catchup, dag.max_active_runs) == ({"check_expectations", "deliver_due"}, False, 1)
+    assert dag.schedule == CronTriggerTimetable("* * * * *", timezone="UTC")
     deliver = dag.get_task("deliver_due")
     assert (deliver.upstream_task_ids, deliver.trigger_rule) == ({"check_expectations"}, TriggerRule.ALL_DONE)
 
