@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,6 +27,10 @@ from headwater.identity.values import (
 from headwater.model.xdm import IdentityField
 
 IDENTITY_MAP = "identityMap"
+SKIP_REASONS: Final = tuple(SkipReason)
+
+Integers = np.ndarray[Any, np.dtype[np.int64]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 _PRINTABLE: Final = "^[!-~]+$"
 _ONE_DIGIT: Final = "^(?:" + "|".join(f"[-.:+{digit}]+" for digit in "0123456789") + ")$"
@@ -34,30 +39,39 @@ _LONGEST_MAIL_OF_NOBODY: Final = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowIdentities:
-    """The identities of some rows, as lists of one length: row, namespace, value. A row's may come twice.
+    """The identities of some rows, as columns of one length: row, namespace, value. A row's may come twice.
 
     Attributes:
         rows: Row of each identity, from 0. A row with more than `MAX_IDENTITIES_PER_RECORD` has none.
-        namespaces: Namespace of each identity.
-        values: Value of each identity.
-        primary: Each row's primary identity as namespace and value, or why it has none.
+        codes: Namespace of each identity, by its place in `namespaces`.
+        values: Value of each identity, as an Arrow array.
+        namespaces: The namespaces that occur.
+        primary_codes: Namespace of each row's primary identity, likewise; where it has none, -1 less the place in
+            `SkipReason` of the reason.
+        primary_values: Value of each row's primary identity, null where it has none.
         skipped: Identities left out, by reason. A missing or null value is no identity and is not counted.
         placeholders: How many of those that were not left out look like placeholders.
     """
 
-    rows: list[int]
-    namespaces: list[Namespace]
-    values: list[str]
-    primary: list[tuple[Namespace, str] | SkipReason]
+    rows: Integers
+    codes: Integers
+    values: pa.Array
+    namespaces: tuple[Namespace, ...]
+    primary_codes: Integers
+    primary_values: pa.Array
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     placeholders: int = 0
 
     def of_row(self, row: int) -> list[Identity]:
         """A row's identities without duplicates, in the order of the descriptors, then of the map."""
-        found = zip(self.rows, self.namespaces, self.values, strict=True)
-        return list(
-            dict.fromkeys(Identity(namespace=n.code, value=v, type=n.type) for each, n, v in found if each == row)
-        )
+        found = zip(self.rows.tolist(), self.codes.tolist(), self.values.to_pylist(), strict=True)
+        named = ((self.namespaces[code], value) for each, code, value in found if each == row)
+        return list(dict.fromkeys(Identity(namespace=n.code, value=value, type=n.type) for n, value in named))
+
+    def primary(self) -> list[tuple[Namespace, str] | SkipReason]:
+        """Each row's primary identity as namespace and value, or why it has none."""
+        found = zip(self.primary_codes.tolist(), self.primary_values.to_pylist(), strict=True)
+        return [(self.namespaces[code], value) if code >= 0 else SKIP_REASONS[-1 - code] for code, value in found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,67 +117,82 @@ class _Found:
 
     def __init__(self, count: int, rules: IdentityRules) -> None:
         self._rules = rules
+        self._parts: list[tuple[Integers, Integers, pa.Array]] = []
         self._rows: list[int] = []
-        self._namespaces: list[Namespace] = []
+        self._codes: list[int] = []
         self._values: list[str] = []
-        self._primary: list[tuple[Namespace, str] | SkipReason] = [SkipReason.NO_PRIMARY_IDENTITY] * count
+        self._size = 0
+        self._namespaces: dict[int, tuple[int, Namespace]] = {}
+        self._primary = np.full(count, _absent(SkipReason.NO_PRIMARY_IDENTITY), np.int64)
         self._skipped: Counter[SkipReason] = Counter()
         self._placeholders = 0
 
     def add_column(self, namespace: Namespace | None, column: pa.Array, *, primary: bool) -> None:
         """Take the values of one field, of which some may be null."""
-        values = column.to_pylist()
         if namespace is None or canonical_code(namespace.code) == "ecid":
-            plain = [False] * len(values)
+            plain = np.zeros(len(column), np.bool_)
         else:
-            plain = _plain(column).to_pylist()
-        rows = [row for row, is_plain in enumerate(plain) if is_plain]
-        well_formed = values if len(rows) == len(values) else [values[row] for row in rows]
-        self._rows += rows
-        self._values += well_formed
-        if namespace is not None:
-            self._namespaces += [namespace] * len(rows)
+            plain = _plain(column).to_numpy(zero_copy_only=False)
+        rows = np.flatnonzero(plain)
+        if namespace is not None and len(rows):
+            self._close_part()
+            codes = np.full(len(rows), self._code(namespace), np.int64)
+            self._parts.append((rows, codes, column if len(rows) == len(column) else column.take(pa.array(rows))))
             if primary:
-                for row, value in zip(rows, well_formed, strict=True):
-                    if not isinstance(self._primary[row], tuple):
-                        self._primary[row] = (namespace, value)
-        if len(rows) < len(values):
-            for row, value in enumerate(values):
-                if value is not None and not plain[row]:
-                    self.add(row, namespace, value, primary=primary)
+                without = np.flatnonzero(self._primary[rows] < 0)
+                self._primary[rows[without]] = self._size + without
+            self._size += len(rows)
+        if len(rows) < len(column):
+            for row in np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False) & ~plain).tolist():
+                self.add(row, namespace, column[row].as_py(), primary=primary)
 
     def add(self, row: int, namespace: Namespace | None, value: str, *, primary: bool) -> None:
         """Take one value."""
         reason = self._judge(namespace, value)
-        if reason is None and namespace is not None:
-            self._rows.append(row)
-            self._namespaces.append(namespace)
-            self._values.append(value)
-            if primary and not isinstance(self._primary[row], tuple):
-                self._primary[row] = (namespace, value)
-        elif reason is not None:
+        if primary and self._primary[row] < 0:
+            self._primary[row] = self._size if reason is None else _absent(reason)
+        if reason is not None:
             self._skipped[reason] += 1
-            if primary and not isinstance(self._primary[row], tuple):
-                self._primary[row] = reason
+        elif namespace is not None:
+            self._rows.append(row)
+            self._codes.append(self._code(namespace))
+            self._values.append(value)
+            self._size += 1
 
     def finish(self) -> RowIdentities:
         """Everything, without the identities of rows that have too many."""
-        crowded = self._crowded()
-        if crowded:
-            kept = [number for number, row in enumerate(self._rows) if row not in crowded]
-            self._rows, self._namespaces, self._values = (
-                [self._rows[number] for number in kept],
-                [self._namespaces[number] for number in kept],
-                [self._values[number] for number in kept],
-            )
+        self._close_part()
+        rows, codes = (
+            np.concatenate([np.empty(0, np.int64), *(part[each] for part in self._parts)]) for each in (0, 1)
+        )
+        values = pa.concat_arrays([pa.array([], pa.string()), *(part[2] for part in self._parts)])
+        has_primary = self._primary >= 0
+        primary_codes = self._primary.copy()
+        primary_codes[has_primary] = codes[self._primary[has_primary]]
+        primary_values = values.take(pa.array(self._primary, mask=~has_primary))
+        kept = ~self._crowded(rows, codes, values)
+        if not kept.all():
+            rows, codes, values = rows[kept], codes[kept], values.filter(pa.array(kept))
         return RowIdentities(
-            rows=self._rows,
-            namespaces=self._namespaces,
-            values=self._values,
-            primary=self._primary,
+            rows=rows,
+            codes=codes,
+            values=values,
+            namespaces=tuple(namespace for _, namespace in self._namespaces.values()),
+            primary_codes=primary_codes,
+            primary_values=primary_values,
             skipped=self._skipped,
             placeholders=self._placeholders,
         )
+
+    def _code(self, namespace: Namespace) -> int:
+        return self._namespaces.setdefault(id(namespace), (len(self._namespaces), namespace))[0]
+
+    def _close_part(self) -> None:
+        """Put what came value by value behind what came in columns before it."""
+        if self._rows:
+            rows, codes = np.array(self._rows, np.int64), np.array(self._codes, np.int64)
+            self._parts.append((rows, codes, pa.array(self._values, pa.string())))
+            self._rows, self._codes, self._values = [], [], []
 
     def _judge(self, namespace: Namespace | None, value: str) -> SkipReason | None:
         if namespace is None:
@@ -175,18 +204,23 @@ class _Found:
             self._placeholders += 1
         return reason
 
-    def _crowded(self) -> set[int]:
-        """Rows with too many identities. Those of the same row and namespace, differently written, count once."""
-        often = {row for row, count in Counter(self._rows).items() if count > MAX_IDENTITIES_PER_RECORD}
-        distinct: dict[int, set[tuple[str, str]]] = {row: set() for row in often}
-        if often:
-            for row, namespace, value in zip(self._rows, self._namespaces, self._values, strict=True):
-                if row in often:
-                    distinct[row].add((namespace.code, value))
-        crowded = {row for row, identities in distinct.items() if len(identities) > MAX_IDENTITIES_PER_RECORD}
+    def _crowded(self, rows: Integers, codes: Integers, values: pa.Array) -> Mask:
+        """Which identities belong to rows with too many. Those of the same row and namespace count once."""
+        often = np.bincount(rows, minlength=len(self._primary)) > MAX_IDENTITIES_PER_RECORD
+        if not often.any():
+            return np.zeros(len(rows), np.bool_)
+        distinct: dict[int, set[tuple[int, str]]] = {}
+        for place in np.flatnonzero(often[rows]).tolist():
+            distinct.setdefault(int(rows[place]), set()).add((int(codes[place]), values[place].as_py()))
+        crowded = {row: len(each) for row, each in distinct.items() if len(each) > MAX_IDENTITIES_PER_RECORD}
         if crowded:
-            self._skipped[SkipReason.TOO_MANY_IDENTITIES] += sum(len(distinct[row]) for row in crowded)
-        return crowded
+            self._skipped[SkipReason.TOO_MANY_IDENTITIES] += sum(crowded.values())
+        return np.isin(rows, list(crowded))
+
+
+def _absent(reason: SkipReason) -> int:
+    """How a column of codes says that there is none."""
+    return -1 - SKIP_REASONS.index(reason)
 
 
 def _plain(column: pa.Array) -> pa.Array:

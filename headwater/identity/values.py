@@ -6,11 +6,13 @@ nothing is trimmed and no case is folded, because what looks alike may be two pe
 
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from headwater.identity.namespaces import canonical_code
 from headwater.model.documents import IdentityType
@@ -20,7 +22,7 @@ MAX_VALUE_CHARACTERS: Final = 1024
 MAX_IDENTITIES_PER_RECORD: Final = 20
 """A record with more of them links nothing."""
 
-_KEY_BYTES: Final = 16
+KEY_BYTES: Final = 16
 _ECID: Final = re.compile(r"[0-9]{38}", re.ASCII)
 _NO_IDENTITY: Final = frozenset({"null", "anonymous", "invalid"})
 _NAMES_OF_NOBODY: Final = re.compile(
@@ -72,12 +74,11 @@ class Identity:
         return urlsafe_b64encode(self.key).rstrip(b"=").decode()
 
 
-def identity_keys(prefixes: Iterable[bytes], values: Iterable[str]) -> list[bytes]:
+def identity_keys(prefixes: pa.Array, values: pa.Array) -> pa.Array:
     """The keys of many identities, as `identity_key` has them; see `key_prefix`."""
-    return [
-        blake2b(prefix + value.encode(), digest_size=_KEY_BYTES).digest()
-        for prefix, value in zip(prefixes, values, strict=True)
-    ]
+    named = pc.binary_join_element_wise(prefixes, values.cast(pa.binary()), b"").to_pylist()
+    digests = b"".join([blake2b(each, digest_size=KEY_BYTES).digest() for each in named])
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(KEY_BYTES), len(named), [None, pa.py_buffer(digests)])
 
 
 def key_prefix(namespace: str) -> bytes:
@@ -91,7 +92,7 @@ def identity_key(namespace: str, value: str) -> bytes:
     A digest instead of a running number, so that the two loads of a batch need not ask each other for numbers. With
     128 bits two identities do not meet by chance. The namespace's case does not matter, the value's does.
     """
-    return identity_keys([key_prefix(namespace)], [value])[0]
+    return blake2b(key_prefix(namespace) + value.encode(), digest_size=KEY_BYTES).digest()
 
 
 def is_placeholder(value: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -48,16 +49,16 @@ def _map_paths(path: Path, data_type: pa.DataType) -> Iterator[Path]:
 
 
 def _fill(bodies: list[Body], name: str, column: pa.Array) -> None:
-    for body, value in zip(bodies, _values(column), strict=True):
+    for body, value in zip(bodies, to_values(column), strict=True):
         if value is not None:
             body[name] = value
 
 
-def _values(column: pa.Array) -> list[Any]:
-    """The column's values as JSON has them, None for null."""
+def to_values(column: pa.Array) -> list[Any]:
+    """The column's values as JSON has them: nulls and empty objects are None, times are text."""
     data_type = column.type
     if pa.types.is_dictionary(data_type):
-        return _values(column.dictionary_decode())
+        return to_values(column.dictionary_decode())
     if pa.types.is_struct(data_type):
         return _objects(column)
     if pa.types.is_map(data_type):
@@ -65,7 +66,7 @@ def _values(column: pa.Array) -> list[Any]:
     if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
         return _arrays(column)
     if pa.types.is_timestamp(data_type):
-        return _date_times(column)
+        return to_date_times(column).to_pylist()  # type: ignore[no-any-return]
     if pa.types.is_date(data_type):
         return column.cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
     return column.to_pylist()  # type: ignore[no-any-return]
@@ -79,7 +80,7 @@ def _objects(column: pa.Array) -> list[Body | None]:
 
 
 def _arrays(column: pa.Array) -> list[list[Any] | None]:
-    elements = iter(_values(column.flatten()))
+    elements = iter(to_values(column.flatten()))
     return [
         None if length is None else [element for element in islice(elements, length) if element is not None]
         for length in pc.list_value_length(column).to_pylist()
@@ -89,7 +90,7 @@ def _arrays(column: pa.Array) -> list[list[Any] | None]:
 def _maps(column: pa.Array) -> list[Body | None]:
     pair = pa.struct([("key", column.type.key_type), ("value", column.type.item_type)])
     pairs = column.cast(pa.list_(pair))
-    keys, values = (iter(_values(each)) for each in pairs.flatten().flatten())
+    keys, values = (iter(to_values(each)) for each in pairs.flatten().flatten())
     return [
         None
         if length is None
@@ -98,7 +99,12 @@ def _maps(column: pa.Array) -> list[Body | None]:
     ]
 
 
-def _date_times(column: pa.Array) -> list[str | None]:
-    text = pc.replace_substring(column.cast(pa.timestamp("us", "UTC")).cast(pa.string()), " ", "T", max_replacements=1)
-    whole = pc.replace_substring_regex(text, r"\.000000Z$", "Z")
-    return pc.replace_substring_regex(whole, r"(\.\d{3})000Z$", r"\1Z").to_pylist()  # type: ignore[no-any-return]
+def to_date_times(column: pa.Array) -> pa.Array:
+    """Date-times as RFC 3339 text in UTC, with three or six decimals where they have a fraction."""
+    micros = column.cast(pa.timestamp("us"))
+    if np.any(micros.view(pa.int64()).fill_null(0).to_numpy() % 1_000_000):
+        text = pc.replace_substring_regex(micros.cast(pa.string()), r"\.000000$", "")
+        text = pc.replace_substring_regex(text, r"(\.\d{3})000$", r"\1")
+    else:
+        text = micros.cast(pa.timestamp("s")).cast(pa.string())
+    return pc.binary_join_element_wise(pc.replace_substring(text, " ", "T", max_replacements=1), "Z", "")

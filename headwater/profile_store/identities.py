@@ -7,28 +7,27 @@ the members of components that limits or linking rules act on; those are settled
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from itertools import combinations
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from headwater.identity.graph import GRAPH_LIMIT, Components, Link, admit_links
-from headwater.identity.namespaces import Namespace
-from headwater.identity.values import SkipReason, identity_keys, key_prefix
-from headwater.profile_store.batches import NamespaceNumbers
-from headwater.profile_store.bulk import Stage, append
+from headwater.identity.extract import Integers, Mask
+from headwater.identity.graph import BATCH_LINK_LIMIT, GRAPH_LIMIT, admit_links
+from headwater.identity.joining import JoinedVertices
+from headwater.identity.values import SkipReason
+from headwater.profile_store.bulk import IndexesLater, Stage, append
 from headwater.profile_store.loads import BatchLoad, IdentityLoad
+from headwater.profile_store.pairs import PairReader, Slice
 from headwater.profile_store.regroup import crowded_components, follow_rules, regroup
 from headwater.profile_store.tables import BATCH_ROWS, link, vertex
 
-SLICE_LINKS: Final = 100_000
+SLICE_LINKS: Final = 1_000_000
 """A slice is written when it has this many links."""
 CHUNK_ROWS: Final = 8192
 """Rows whose identities are extracted together."""
-
-KeyPair = tuple[bytes, bytes]
 
 
 def load_identities(
@@ -60,152 +59,136 @@ class _GraphWriter(ExitStack):
         super().__init__()
         self._connection = connection
         self._load = load
-        self._reader = load.reader
-        self._numbers = NamespaceNumbers(connection)
-        self._prefixes: dict[int, tuple[bytes, int]] = {}
-        self._pairs: dict[KeyPair, None] = {}
-        self._identities: dict[bytes, tuple[int, str]] = {}
+        self._pairs = PairReader(connection, load)
         self._next_link = number * BATCH_ROWS
         self._first_link = self._next_link
-        self._next_vertex = 1 + (connection.execute(sa.select(sa.func.max(vertex.c.id))).scalar() or 0)
+        self._next_vertex: int = 1 + (connection.execute(sa.select(sa.func.max(vertex.c.id))).scalar() or 0)
         self._empty = self._next_vertex == 1
+        self._indexes = IndexesLater(connection)
         self._made = bytearray(self._next_vertex)
         self._crowded: set[int] = set()
         self._counts: Counter[str] = Counter()
-        self._skipped: Counter[SkipReason] = Counter()
-        self._keys = self.enter_context(Stage(connection, "key", sa.Column("identity_key", sa.LargeBinary)))
-        self._links = self.enter_context(
-            Stage(connection, "link", sa.Column("left_id", sa.BigInteger), sa.Column("right_id", sa.BigInteger))
+        self._keys = self.enter_context(
+            Stage(connection, "key", sa.Column("identity_key", sa.LargeBinary), sa.Column("place", sa.BigInteger))
         )
+        ends = (sa.Column(name, sa.BigInteger) for name in ("left_id", "right_id", "place"))
+        self._links = self.enter_context(Stage(connection, "link", *ends))
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Take some rows."""
-        found = self._reader.read(rows)
         self._counts["received"] += rows.num_rows
-        self._counts["placeholders"] += found.placeholders
-        self._skipped.update(found.skipped)
-        prefixes, numbers = self._describe(found.namespaces)
-        keys = identity_keys(prefixes, found.values)
-        by_row: list[list[bytes]] = [[] for _ in range(rows.num_rows)]
-        for row, key, number in zip(found.rows, keys, numbers, strict=True):
-            if number:
-                by_row[row].append(key)
-        self._identities.update(zip(keys, zip(numbers, found.values, strict=True), strict=True))
-        pairs = self._pairs
-        for together in by_row:
-            if len(together) > 1:
-                for pair in combinations(sorted(set(together)), 2):
-                    pairs[pair] = None
-        if len(pairs) >= SLICE_LINKS:
-            self._write_slice()
+        self._pairs.add(rows)
+        if self._pairs.count >= SLICE_LINKS:
+            self._write_slice(self._pairs.take())
 
     def finish(self) -> IdentityLoad:
         """Write what is left and settle crowded components; the counts of the whole batch."""
-        self._write_slice()
+        if self._pairs.count:
+            self._write_slice(self._pairs.take())
         if self._crowded:
             self._counts["removed"] = max(0, regroup(self._connection, self._crowded, self._load.rules))
         return IdentityLoad(
             batch_id=self._load.batch_id,
             dataset=self._load.dataset,
-            skipped={str(reason): count for reason, count in sorted(self._skipped.items())},
+            placeholders=self._pairs.placeholders,
+            skipped={str(reason): count for reason, count in sorted(self._pairs.skipped.items())},
             **self._counts,
         )
 
-    def _describe(self, namespaces: list[Namespace]) -> tuple[list[bytes], list[int]]:
-        """Key prefix and number of each namespace; number 0 where it joins no graph."""
-        for namespace in {id(each): each for each in namespaces}.values():
-            if id(namespace) not in self._prefixes:
-                number = self._numbers.number(namespace) if namespace.type.joins_graphs else 0
-                self._prefixes[id(namespace)] = (key_prefix(namespace.code), number)
-        described = [self._prefixes[id(each)] for each in namespaces]
-        return [prefix for prefix, _ in described], [number for _, number in described]
-
-    def _write_slice(self) -> None:
+    def _write_slice(self, pairs: Slice) -> None:
         """Write the links that are new in this batch, and the vertices and components that they make."""
-        if not self._pairs:
-            return
-        keys = sorted({key for pair in self._pairs for key in pair})
-        known = {} if self._empty else self._known(keys)
+        count = len(pairs.keys)
+        ids, component_of = self._known(pairs)
         self._empty = False
-        new = [key for key in keys if key not in known] if known else keys
-        ids = {key: number for key, (number, _) in known.items()}
-        ids.update(zip(new, range(self._next_vertex, self._next_vertex + len(new)), strict=True))
-        self._made.extend(bytes(len(new) + 1))
-        component_of = dict(known.values())
-        ends = ((ids[one], ids[other]) for one, other in self._pairs)
-        links = [(left, right) if left < right else (right, left) for left, right in ends]
-        repeated, confirmed = self._existing(links, component_of) if known else (set(), set())
-        fresh = [each for each in links if each not in repeated] if repeated else links
-        admitted = admit_links(fresh, self._made)
-        if len(admitted) < len(fresh):
-            self._skipped[SkipReason.TOO_MANY_LINKS] += len(fresh) - len(admitted)
-            linked = {end for each in admitted for end in each}
-            new = [key for key in new if ids[key] in linked]
-        if confirmed:
-            confirmed.intersection_update(admitted)
-        self._counts.update(identities=len(new), links=len(admitted) - len(confirmed), confirmed=len(confirmed))
-        components = self._join(admitted, component_of)
-        roots = self._write(new, ids, components, admitted)
-        self._next_vertex += len(ids) - len(known)
-        self._merge_stored(set(component_of.values()), components)
-        self._note_crowded(roots, component_of, components)
-        self._pairs.clear()
-        self._identities.clear()
+        new = np.flatnonzero(ids == 0)
+        ids[new] = component_of[new] = np.arange(self._next_vertex, self._next_vertex + len(new))
+        is_new = np.zeros(count, np.bool_)
+        is_new[new] = True
+        self._next_vertex += len(new)
+        self._made.extend(bytes(len(new)))
 
-    def _known(self, keys: list[bytes]) -> dict[bytes, tuple[int, int]]:
-        """Number and component of those identities that the graph has."""
-        self._keys.fill((key,) for key in keys)
-        found = self._connection.execute(
-            sa.select(vertex.c.identity_key, vertex.c.id, vertex.c.component).select_from(
-                self._keys.table.join(vertex, vertex.c.identity_key == self._keys.table.c.identity_key)
-            )
-        )
-        return {key: (number, component) for key, number, component in found}
+        left, right = pairs.left, pairs.right
+        repeated, confirmed = self._existing(ids, component_of, ~is_new, left, right)
+        left, right, confirmed = left[~repeated], right[~repeated], confirmed[~repeated]
+        admitted = _admit(ids[left], ids[right], self._made)
+        if not admitted.all():
+            self._pairs.skipped[SkipReason.TOO_MANY_LINKS] += int(np.count_nonzero(~admitted))
+            left, right, confirmed = left[admitted], right[admitted], confirmed[admitted]
+            linked = np.zeros(count, np.bool_)
+            linked[left] = linked[right] = True
+            new = np.flatnonzero(is_new & linked)
+        again = int(np.count_nonzero(confirmed))
+        self._counts.update(identities=len(new), links=len(left) - again, confirmed=again)
 
-    def _existing(self, links: list[Link], component_of: dict[int, int]) -> tuple[set[Link], set[Link]]:
-        """Links that an earlier slice of the batch has written, and those that other batches have shown.
+        joined = JoinedVertices(component_of[left], component_of[right])
+        roots = joined.roots(component_of[new])
+        for target in (vertex, link):
+            self._indexes.leave_out(target)
+        self._write(pairs, new, ids, roots)
+        self._write_links(ids[left], ids[right])
+        self._indexes.make()
+        stored = np.unique(component_of[~is_new])
+        self._merge_stored(stored, joined.roots(stored))
+        self._note_crowded(roots, joined.roots(stored))
 
-        Both ends of such a link are in one component.
+    def _known(self, pairs: Slice) -> tuple[Integers, Integers]:
+        """Number and component of the identities that the graph has, 0 for others."""
+        ids, component_of = np.zeros(len(pairs.keys), np.int64), np.zeros(len(pairs.keys), np.int64)
+        if not self._empty:
+            self._keys.fill(pairs.keys, pa.array(np.arange(len(pairs.keys))))
+            staged = self._keys.table
+            found = self._connection.execute(
+                sa.select(staged.c.place, vertex.c.id, vertex.c.component).select_from(
+                    staged.join(vertex, vertex.c.identity_key == staged.c.identity_key)
+                )
+            ).all()
+            places, numbers, components = np.array(found, np.int64).reshape(-1, 3).T
+            ids[places], component_of[places] = numbers, components
+        return ids, component_of
+
+    def _existing(
+        self, ids: Integers, component_of: Integers, known: Mask, left: Integers, right: Integers
+    ) -> tuple[Mask, Mask]:
+        """Which links an earlier slice of the batch has written, and which ones other batches have shown as well.
+
+        Both ends of such a link are known and in one component.
         """
-        possible = [
-            each for each in links if each[0] in component_of and component_of[each[0]] == component_of.get(each[1])
-        ]
-        if not possible:
-            return set(), set()
-        self._links.fill(sorted(possible))
-        staged = self._links.table.c
-        same = (link.c.left_id == staged.left_id) & (link.c.right_id == staged.right_id)
-        found = self._connection.execute(
-            sa.select(link.c.left_id, link.c.right_id, link.c.id).select_from(self._links.table.join(link, same))
-        ).all()
-        repeated = {(left, right) for left, right, number in found if self._first_link <= number < self._next_link}
-        return repeated, {(left, right) for left, right, _ in found}
+        repeated, confirmed = np.zeros(len(left), np.bool_), np.zeros(len(left), np.bool_)
+        possible = np.flatnonzero(known[left] & known[right] & (component_of[left] == component_of[right]))
+        if len(possible):
+            ends = ids[left[possible]], ids[right[possible]]
+            low, high = np.minimum(*ends), np.maximum(*ends)
+            order = np.lexsort((high, low))
+            self._links.fill(pa.array(low[order]), pa.array(high[order]), pa.array(possible[order]))
+            staged = self._links.table.c
+            same = (link.c.left_id == staged.left_id) & (link.c.right_id == staged.right_id)
+            found = self._connection.execute(
+                sa.select(staged.place, link.c.id).select_from(self._links.table.join(link, same))
+            ).all()
+            places, numbers = np.array(found, np.int64).reshape(-1, 2).T
+            confirmed[places] = True
+            repeated[places[(self._first_link <= numbers) & (numbers < self._next_link)]] = True
+        return repeated, confirmed
 
-    def _join(self, links: list[Link], component_of: dict[int, int]) -> Components:
-        """The components after these links; those of the store are joined as wholes."""
-        if not component_of:
-            return Components(links)
-        return Components((component_of.get(left, left), component_of.get(right, right)) for left, right in links)
+    def _write(self, pairs: Slice, new: Integers, ids: Integers, roots: Integers) -> None:
+        """Write new vertices."""
+        places, components = pa.array(new), pa.array(roots)
+        namespaces = pa.array(pairs.namespaces[new].astype(np.int32))
+        columns = [pa.array(ids[new]), pairs.keys.take(places), namespaces, pairs.values.take(places)]
+        append(self._connection, vertex, [*columns, components, components])
 
-    def _write(self, new: list[bytes], ids: dict[bytes, int], components: Components, links: list[Link]) -> list[int]:
-        """Write new vertices and links; the component of each new vertex."""
-        numbers = [ids[key] for key in new]
-        roots = components.roots(numbers)
-        described = [self._identities[key] for key in new]
-        namespaces, values = zip(*described, strict=True) if described else ((), ())
-        append(self._connection, vertex, zip(numbers, new, namespaces, values, roots, roots, strict=True))
-        append(
-            self._connection,
-            link,
-            ((number, left, right) for number, (left, right) in enumerate(sorted(links), self._next_link)),
-        )
-        self._next_link += len(links)
-        return roots
+    def _write_links(self, left: Integers, right: Integers) -> None:
+        low, high = np.minimum(left, right), np.maximum(left, right)
+        order = np.lexsort((high, low))
+        numbers = np.arange(self._next_link, self._next_link + len(order))
+        append(self._connection, link, [pa.array(numbers), pa.array(low[order]), pa.array(high[order])])
+        self._next_link += len(order)
 
-    def _merge_stored(self, stored: set[int], components: Components) -> None:
+    def _merge_stored(self, stored: Integers, roots: Integers) -> None:
         """Give the components that were joined to another one that one's number."""
+        moved = stored != roots
         moves = [
-            {"old": each, "new": components.find(each)} for each in sorted(stored) if components.find(each) != each
+            {"old": old, "new": new} for old, new in zip(stored[moved].tolist(), roots[moved].tolist(), strict=True)
         ]
         if moves:
             new: sa.BindParameter[Any] = sa.bindparam("new")
@@ -214,17 +197,37 @@ class _GraphWriter(ExitStack):
                 moves,
             )
 
-    def _note_crowded(self, new: list[int], component_of: dict[int, int], components: Components) -> None:
+    def _note_crowded(self, new: Integers, stored: Integers) -> None:
         """Remember which of the components that were touched limits or linking rules act on.
 
         Args:
             new: Component of each new vertex.
-            component_of: What was the component of each vertex that the graph had.
-            components: The components as they are now.
+            stored: What the components that the graph had are now.
         """
-        sizes = Counter(new)
-        self._crowded.update(root for root, size in sizes.items() if size > GRAPH_LIMIT)
-        stored = set(components.roots(component_of.values()))
-        self._crowded |= crowded_components(
-            self._connection, stored | sizes.keys() if self._load.rules.unique else stored, self._load.rules
-        )
+        roots, sizes = np.unique(new, return_counts=True)
+        self._crowded.update(roots[sizes > GRAPH_LIMIT].tolist())
+        touched = np.union1d(stored, roots) if self._load.rules.unique else np.unique(stored)
+        self._crowded |= crowded_components(self._connection, touched.tolist(), self._load.rules)
+
+
+def _admit(left: Integers, right: Integers, made: bytearray) -> Mask:
+    """Which links the batch may still make; `made` is brought up to date.
+
+    Only the links of identities that would get too many need to be taken in turn (`admit_links`): those of others do
+    not depend on what else is admitted.
+    """
+    vertices, degrees = np.unique(np.concatenate([left, right]), return_counts=True)
+    before = np.frombuffer(made, np.uint8)[vertices]
+    busy = vertices[before + degrees > BATCH_LINK_LIMIT]
+    in_turn = np.isin(left, busy) | np.isin(right, busy)
+    admitted = ~in_turn
+    calm, degrees = np.unique(np.concatenate([left[admitted], right[admitted]]), return_counts=True)
+    counts = np.frombuffer(made, np.uint8)
+    counts[calm] += degrees.astype(np.uint8)
+    del counts
+    if in_turn.any():
+        places = np.flatnonzero(in_turn)
+        waiting = list(zip(left[places].tolist(), right[places].tolist(), strict=True))
+        taken = set(admit_links(waiting, made))
+        admitted[places] = [each in taken for each in waiting]
+    return admitted

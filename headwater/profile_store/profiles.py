@@ -5,27 +5,29 @@ batch id, then by the row's position, and not by which load came first.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import Any, Final
+from typing import Final
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from headwater.identity.values import SkipReason
 from headwater.profile.bodies import map_paths
 from headwater.profile_store.batches import NamespaceNumbers, with_batch
-from headwater.profile_store.bulk import Stage, append
+from headwater.profile_store.bulk import IndexesLater, Stage, append
 from headwater.profile_store.identities import in_chunks
+from headwater.profile_store.keys import sort_by, to_words
 from headwater.profile_store.loads import BatchLoad, ProfileLoad
-from headwater.profile_store.rows import RowMaker, StoreRow, to_json
+from headwater.profile_store.rows import STORE_ROWS, RowMaker, to_json
 from headwater.profile_store.tables import BATCH_ROWS, batch, event, fragment, lookup_entity
 from headwater.profile_store.times import to_micros
 
 SLICE_ROWS: Final = 100_000
 """A slice is written when it has this many rows …"""
-SLICE_CHARACTERS: Final = 48 * 1024 * 1024
+SLICE_BYTES: Final = 48 * 1024 * 1024
 """… or its bodies are this large together."""
 
 
@@ -51,13 +53,15 @@ class _ProfileWriter(ExitStack):
         self._number = number
         self._maker = RowMaker(load)
         self._numbers = NamespaceNumbers(connection)
-        self._rows: list[StoreRow] = []
-        self._characters = 0
+        self._rows: list[pa.RecordBatch] = []
+        self._row_count = 0
+        self._body_bytes = 0
         self._next_ids: dict[str, int] = {}
         self._maps: set[tuple[str, ...]] = set()
         self._counts: Counter[str] = Counter()
-        self._skipped: Counter[SkipReason] = Counter()
         others = sa.select(batch.c.no).where(batch.c.dataset == load.dataset, batch.c.no != number).limit(1)
+        self._indexes = IndexesLater(connection)
+        self._written: Counter[str] = Counter()
         self._is_first = connection.execute(others).first() is None
         keys = (sa.Column(name, sa.LargeBinary) for name in ("identity_key", "event_key"))
         self._stage = self.enter_context(Stage(connection, "row", *keys))
@@ -66,72 +70,68 @@ class _ProfileWriter(ExitStack):
         """Take some rows."""
         self._counts["received"] += rows.num_rows
         self._maps |= map_paths(rows.schema)
-        for row in self._maker.make(rows):
-            if isinstance(row, SkipReason):
-                self._skipped[row] += 1
-            else:
-                self._rows.append(row)
-                self._characters += len(row.body)
-        if len(self._rows) >= SLICE_ROWS or self._characters >= SLICE_CHARACTERS:
+        made = self._maker.make(rows)
+        self._rows.append(made)
+        self._row_count += made.num_rows
+        self._body_bytes += made.column("body").nbytes
+        if self._row_count >= SLICE_ROWS or self._body_bytes >= SLICE_BYTES:
             self._write_slice()
 
     def finish(self) -> ProfileLoad:
         """Write what is left; the counts of the whole batch."""
         self._write_slice()
+        for target in self._indexes.make():
+            self._count_again(target)
         maps = to_json(sorted(self._maps))
         self._connection.execute(sa.update(batch).where(batch.c.no == self._number).values(map_paths=maps))
         return ProfileLoad(
             batch_id=self._load.batch_id,
             dataset=self._load.dataset,
-            skipped={str(reason): count for reason, count in sorted(self._skipped.items())},
+            skipped={str(reason): count for reason, count in sorted(self._maker.skipped.items())},
             **self._counts,
         )
 
     def _write_slice(self) -> None:
-        people = [row for row in self._rows if row.namespace.type.makes_profiles]
-        if self._load.behavior == "time-series":
-            self._write_rows(event, people)
-        elif len(people) == len(self._rows):
-            self._write_rows(fragment, people)
-        else:
-            self._write_rows(fragment, people)
-            self._write_rows(lookup_entity, [row for row in self._rows if not row.namespace.type.makes_profiles])
+        rows = pa.concat_batches([pa.RecordBatch.from_pylist([], schema=STORE_ROWS), *self._rows])
         self._rows.clear()
-        self._characters = 0
+        self._row_count = self._body_bytes = 0
+        if self._load.behavior == "time-series":
+            self._write_rows(event, rows)
+        else:
+            people = np.array([each.type.makes_profiles for each in self._maker.namespaces] or [False])
+            of_people = pa.array(people[rows.column("namespace").to_numpy()])
+            self._write_rows(fragment, rows.filter(of_people))
+            self._write_rows(lookup_entity, rows.filter(pc.invert(of_people)))
         self._is_first = False
 
-    def _write_rows(self, target: sa.Table, rows: list[StoreRow]) -> None:
+    def _write_rows(self, target: sa.Table, rows: pa.RecordBatch) -> None:
         """Write rows of one table, and count them by what was there of the same key."""
-        if not rows:
+        if not rows.num_rows:
             return
-        newest = {row.key: row for row in rows}
-        overtaken, updated = (0, 0) if self._is_first else self._found(target, newest)
+        order, begins = sort_by(*to_words(rows.column("identity_key")), *to_words(rows.column("event_key")))
+        newest = rows.take(pa.array(order[np.roll(begins, -1)]))
+        self._written[target.name] += newest.num_rows
+        bare = self._indexes.leave_out(target)
+        overtaken, updated = (0, 0) if self._is_first or bare else self._found(target, newest)
         upserts = self._load.upsert and target is not event
-        kept = rows if upserts else list(newest.values())
-        kept.sort()
-        append(self._connection, target, self._to_table(target, kept))
-        self._count(target, len(newest) - overtaken - updated, updated)
-        self._counts["superseded"] += len(rows) - len(newest) + overtaken
+        self._append(target, rows.take(pa.array(order)) if upserts else newest)
+        self._count(target, newest.num_rows - overtaken - updated, updated)
+        self._counts["superseded"] += rows.num_rows - newest.num_rows + overtaken
 
-    def _to_table(self, target: sa.Table, rows: list[StoreRow]) -> Iterator[tuple[Any, ...]]:
+    def _append(self, target: sa.Table, rows: pa.RecordBatch) -> None:
         first = self._next_ids.setdefault(target.name, self._number * BATCH_ROWS)
-        self._next_ids[target.name] += len(rows)
-        # Numbers are looked up first: while PostgreSQL takes the rows, it answers nothing else.
-        namespaces = {id(row.namespace): row.namespace for row in rows}
-        numbers = {key: self._numbers.number(namespace) for key, namespace in namespaces.items()}
-        if target is event:
-            return (
-                (id_, key[0], numbers[id(namespace)], value, key[1], number, at, body)
-                for id_, (key, number, namespace, value, at, body) in enumerate(rows, first)
-            )
-        return (
-            (id_, key[0], numbers[id(namespace)], value, number, at, body)
-            for id_, (key, number, namespace, value, at, body) in enumerate(rows, first)
-        )
+        self._next_ids[target.name] += rows.num_rows
+        ids = pa.array(np.arange(first, first + rows.num_rows, dtype=np.int64))
+        numbers = np.array([self._numbers.number(each) for each in self._maker.namespaces], np.int32)
+        columns = [ids, rows.column("identity_key"), pa.array(numbers[rows.column("namespace").to_numpy()])]
+        columns += [rows.column(name) for name in ("value", "event_key", "number", "at", "body")]
+        if target is not event:
+            del columns[4]
+        append(self._connection, target, columns)
 
-    def _found(self, target: sa.Table, keys: Iterable[tuple[bytes, bytes]]) -> tuple[int, int]:
+    def _found(self, target: sa.Table, rows: pa.RecordBatch) -> tuple[int, int]:
         """How many keys the store has already: overtaken by this batch's own earlier rows or a newer one; others."""
-        self._stage.fill(sorted(keys))
+        self._stage.fill(rows.column("identity_key"), rows.column("event_key"))
         staged = self._stage.table.c
         same = target.c.identity_key == staged.identity_key
         if target is event:
@@ -152,6 +152,15 @@ class _ProfileWriter(ExitStack):
             sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(by_key.c.overtaken), 0)).select_from(by_key)
         ).one()
         return int(overtaken), int(total) - int(overtaken)
+
+    def _count_again(self, target: sa.Table) -> None:
+        """Take back what several slices of a table without indexes have counted as new."""
+        keys = (target.c.identity_key, target.c.event_key) if target is event else (target.c.identity_key,)
+        different = sa.select(*keys).distinct().subquery()
+        found = self._connection.execute(sa.select(sa.func.count()).select_from(different)).scalar_one()
+        repeated = self._written[target.name] - found
+        self._count(target, -repeated, 0)
+        self._counts["superseded"] += repeated
 
     def _count(self, target: sa.Table, created: int, updated: int) -> None:
         if target is fragment:

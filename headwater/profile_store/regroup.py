@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, Final
 
 import orjson
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -48,7 +49,7 @@ def crowded_components(connection: Connection, components: Collection[int], rule
     if not components:
         return set()
     with Stage(connection, "touched", sa.Column("component", sa.BigInteger)) as stage:
-        stage.fill((each,) for each in sorted(components))
+        stage.fill(pa.array(sorted(components), pa.int64()))
         joined = stage.table.join(vertex, vertex.c.component == stage.table.c.component)
         return _crowded(connection, joined, rules)
 
@@ -85,12 +86,12 @@ def regroup(connection: Connection, vertices: Iterable[int], rules: IdentityRule
     increase = 0
     with Stage(connection, "component", sa.Column("component", sa.BigInteger)) as stage:
         for part in _parts(sorted(set(vertices))):
-            stage.fill((each,) for each in part)
+            stage.fill(pa.array(part, pa.int64()))
             joined = stage.table.join(vertex, vertex.c.id == stage.table.c.component)
             components = (
                 connection.execute(sa.select(vertex.c.component).select_from(joined).distinct()).scalars().all()
             )
-            stage.fill((each,) for each in sorted(components))
+            stage.fill(pa.array(sorted(components), pa.int64()))
             increase += _Regrouping(connection, stage, rules).write()
     return increase
 

@@ -7,6 +7,7 @@ other batches have shown. What is left is what would be there if the batch had n
 from collections.abc import Iterable
 from datetime import datetime
 
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -58,7 +59,7 @@ def remove_profile(connection: Connection, namespace: str, value: str) -> Remova
 
 def _remove_links(connection: Connection, vertices: Iterable[int]) -> int:
     with Stage(connection, "gone", sa.Column("id", sa.BigInteger)) as stage:
-        stage.fill((each,) for each in sorted(vertices))
+        stage.fill(pa.array(sorted(vertices), pa.int64()))
         gone = sa.select(stage.table.c.id)
         within = sa.select(vertex.c.id).where(
             vertex.c.component.in_(sa.select(vertex.c.component).where(vertex.c.id.in_(gone)))

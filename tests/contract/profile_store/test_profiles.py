@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 from headwater.errors import ConflictError, HeadwaterError, SchemaError
 from headwater.model.documents import IdentitySettings
@@ -246,6 +247,23 @@ def test_loading_twice_is_loading_once(store: ProfileStore) -> None:
         counts = store.counts()
         assert step(load, Unread()) == first
         assert store.counts() == counts
+
+
+@pytest.mark.parametrize("upsert", [False, True], ids=["record", "upsert"])
+def test_counts_are_right_across_slices(store: ProfileStore, url: str, upsert: bool) -> None:
+    """Bodies of 55 MB do not go into one slice; the first of their identities comes again in the last one."""
+    load = replace(samples.loyalty_load("B1", 1), upsert=upsert)
+    records = (city("x" * 95_000, str(number % 600)) for number in range(601))
+    result = store.load_profiles(
+        load, (part for each in records for part in samples.rows(samples.LOYALTY_SCHEMA, [each]))
+    )
+    assert (result.received, result.created, result.updated, result.superseded) == (601, 600, 0, 1)
+    again = load_loyalty(store, samples.loyalty_load("B2", 2), city("Boston", "0"), city("Boston", "new"))
+    assert (again.created, again.updated) == (1, 1)
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg") if url[0] == "p" else url)
+    indexes = {each["name"] for each in sa.inspect(engine).get_indexes("profile_fragment")}
+    engine.dispose()
+    assert indexes == {"profile_fragment_identity"}
 
 
 def test_a_batch_belongs_to_one_dataset(store: ProfileStore) -> None:

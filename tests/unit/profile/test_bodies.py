@@ -1,12 +1,14 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.profile.bodies import map_paths, to_bodies
+from headwater.profile.texts import to_texts
 
 ITEM = pa.struct([("SKU", pa.string()), ("quantity", pa.int32())])
 SCHEMA = pa.schema(
@@ -67,6 +69,7 @@ def expected(record: dict[str, Any]) -> dict[str, Any]:
 def test_bodies_are_the_records_without_nulls(rows: list[dict[str, Any]], start: int) -> None:
     batch = pa.RecordBatch.from_pylist(rows, schema=SCHEMA).slice(start)
     assert to_bodies(batch) == [expected(row) for row in rows[start:]]
+    assert to_texts(batch).to_pylist() == [orjson.dumps(body).decode() for body in to_bodies(batch)]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,9 @@ def test_bodies_are_the_records_without_nulls(rows: list[dict[str, Any]], start:
 )
 def test_times_are_rfc_3339_in_utc(time: datetime | None, text: str | None) -> None:
     rows = pa.RecordBatch.from_pydict({"timestamp": pa.array([time], pa.timestamp("us", "UTC"))})
-    assert to_bodies(rows) == [{"timestamp": text} if text else {}]
+    bodies: list[dict[str, Any]] = [{"timestamp": text} if text else {}]
+    assert to_bodies(rows) == bodies
+    assert to_texts(rows).to_pylist() == [orjson.dumps(body).decode() for body in bodies]
 
 
 def test_dates_stay_dates_also_in_arrays() -> None:
@@ -104,3 +109,20 @@ def test_dictionaries_of_parquet_files_are_decoded() -> None:
 
 def test_maps_are_told_from_objects_by_the_schema() -> None:
     assert map_paths(SCHEMA) == {("consents",), ("deep", "flags")}
+
+
+def test_texts_are_those_of_the_bodies_also_where_nothing_is_there() -> None:
+    schema = pa.schema([("a", pa.struct([("b", pa.struct([("c", pa.string())]))])), ("row_number", pa.int64())])
+    rows = pa.RecordBatch.from_pylist([{"a": {"b": {"c": None}}}, {"a": None}], schema=schema)
+    assert to_texts(rows).to_pylist() == ["{}", "{}"]
+    assert to_texts(rows.select(["row_number"])).to_pylist() == ["{}", "{}"]
+
+
+@pytest.mark.parametrize(
+    "value", ['"', "\\", "\n", "\0", "\x7f", "é🧥", ""], ids=["quote", "back", "line", "nul", "del", "far", "no"]
+)
+def test_texts_escape_what_json_escapes(value: str) -> None:
+    rows = pa.RecordBatch.from_pylist([{"a": "x"}, {"a": value}, {"a": None}])
+    for start in range(3):
+        part = rows.slice(start)
+        assert to_texts(part).to_pylist() == [orjson.dumps(body).decode() for body in to_bodies(part)]
