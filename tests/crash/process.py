@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,7 +29,9 @@ from tests.servers.processes import death_with_parent
 _STEP_SECONDS: Final = 120
 _STOPPING: Final = "stopping"
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.crash.process", "headwater.lake", "headwater.profile_store", "psycopg"])
+_CONTEXT.set_forkserver_preload(
+    ["tests.crash.process", "headwater.lake", "headwater.profile_store", "connectors.local", "alembic.command", "httpx"]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,20 +82,33 @@ class Processes:
             self.struck[kind] = self.struck.get(kind, 0) + 1
 
     def join(self) -> None:
-        """Wait until those that were taken for dead have ended too."""
+        """Wake those that were taken for dead, and wait until they have ended too.
+
+        Raises:
+            TimeoutError: one of them did not end.
+        """
+        deadline = time.monotonic() + _STEP_SECONDS
         for process in self._zombies:
-            process.join(_STEP_SECONDS)
-            if process.exitcode is None:
-                process.kill()
-                raise TimeoutError(f"a process that was stopped for a while did not end in {_STEP_SECONDS} s")
+            while process.exitcode is None:
+                if time.monotonic() > deadline:
+                    process.kill()
+                    raise TimeoutError(f"a process that was stopped for a while did not end in {_STEP_SECONDS} s")
+                _wake(process)
+                process.join(0.1)
         self._zombies.clear()
 
     def _let_sleep(self, process: BaseProcess, seconds: float) -> None:
         with self._lock:
             self._zombies.append(process)
-        wake = Timer(seconds, os.kill, (process.pid, signal.SIGCONT))
+        wake = Timer(seconds, _wake, (process,))
         wake.daemon = True
         wake.start()
+
+
+def _wake(process: BaseProcess) -> None:
+    if process.pid is not None and process.exitcode is None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGCONT)
 
 
 def _hear(receiver: "Connection[Any, Any]") -> Outcome | None:

@@ -76,11 +76,9 @@ class Story:
         if number and random.random() < 0.4:
             self._revert(random)
         self.model.next_round(may_be_fatal=number < ROUNDS - 1)
-        beside: list[Callable[[], object]] = [self._crashed_runs(TILL, random), self._crashed_runs(WEB, random)]
+        beside: list[Callable[[], object]] = [self._crashed_run(TILL, random), self._crashed_run(WEB, random)]
         if random.random() < 0.3:
-            fault = draw_fault(random, "run") if random.random() < 0.5 else None
-            flow = random.choice((TILL, WEB))
-            beside.append(lambda: self.processes.run("run", flow, fault=fault))
+            beside.append(self._crashed_run(random.choice((TILL, WEB)), random))
         if random.random() < 0.3:
             step = random.choice(("mend", "maintain"))
             beside.append(lambda: self.processes.run(step))
@@ -102,9 +100,12 @@ class Story:
             if cut_connections(str(self.settings["catalog_url"])):
                 self.processes.count("cut connections")
 
-    def _crashed_runs(self, flow: str, random: Random) -> Callable[[], object]:
-        runs = [self._dag_run(flow, Random(random.random()), _DANGER) for _ in range(random.randint(1, 2))]
-        return lambda: [run.play() for run in runs]
+    def _crashed_run(self, flow: str, random: Random) -> Callable[[], object]:
+        """A Dag run, or all steps in one process as `headwater run` does them."""
+        if random.random() < 0.6:
+            return self._dag_run(flow, Random(random.random()), _DANGER).play
+        fault = draw_fault(random, "run")
+        return lambda: self.processes.run("run", flow, fault=fault)
 
     def _dag_run(self, flow: str, random: Random, danger: float) -> DagRun:
         self._runs += 1
