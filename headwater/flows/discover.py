@@ -18,7 +18,7 @@ from headwater.flows.removal import check_replaced
 from headwater.flows.selection import MAX_FILES, into_groups
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, RunRequest
-from headwater.model.runs import ErrorSummary, FileState
+from headwater.model.runs import ErrorSummary, FileState, SourceFile
 
 log = logging.getLogger(__name__)
 
@@ -102,16 +102,16 @@ def _take(workspace: Workspace, context: RunContext, listing: Listing) -> Discov
         notes.append(f"{len(candidates) - MAX_FILES} files are left for the next run; a batch takes {MAX_FILES}")
         candidates = candidates[:MAX_FILES]
     claims = _claims(candidates, workspace.settings.group_bytes)
-    batch_id, got = _claim(workspace, context, claims)
-    if len(got) < len(claims):
-        notes.append(f"{len(claims) - len(got)} files were taken by another run at the same moment")
+    batch_id, files = _claim(workspace, context, claims)
+    if len(files) < len(claims):
+        notes.append(f"{len(claims) - len(files)} files were taken by another run at the same moment")
     return Discovery(
         flow_run_id=context.run.id,
         batch_id=batch_id,
         dataset=context.dataset.name,
-        groups=sorted({claim.group for claim in got}),
-        files=len(got),
-        bytes=sum(claim.file.size_bytes or 0 for claim in got),
+        groups=sorted({file.group for file in files}),
+        files=len(files),
+        bytes=sum(file.size_bytes or 0 for file in files),
         notes=notes,
     )
 
@@ -130,24 +130,24 @@ def _claims(candidates: list[Candidate], group_bytes: int) -> list[Claim]:
     ]
 
 
-def _claim(workspace: Workspace, context: RunContext, claims: list[Claim]) -> tuple[str | None, list[Claim]]:
-    """Enter the claims and open the batch together; returns the batch's id, or None, and the claims that were got."""
-    if not claims:
-        return None, []
-    run_id, flow = context.run.id, context.flow.name
-    batch_id = str(ULID())
+def _claim(workspace: Workspace, context: RunContext, claims: list[Claim]) -> tuple[str | None, list[SourceFile]]:
+    """Enter the claims and open the batch together; returns the batch's id, or None, and the run's files.
+
+    An attempt that was taken for dead may have done so already: then this one goes on with that batch.
+    """
+    run_id = context.run.id
     state = FileState.CLAIMED if context.request.loads else FileState.CHECKED
     with workspace.catalog.transaction() as stores:
         stores.flow_runs.require_open(run_id)
-        got = set(stores.ledger.claim(flow, run_id, claims, state=state))
-        if not got:
-            return None, []
-        stores.batches.create(
-            batch_id=batch_id,
-            dataset=context.dataset.name,
-            flow_run_id=run_id,
-            created_at=utc_now(),
-            replaces=context.request.replaces if context.request.loads else (),
-        )
-        stores.flow_runs.set_batch(run_id, batch_id)
-    return batch_id, [claim for claim in claims if claim.id in got]
+        batch_id = stores.flow_runs.get(run_id).batch_id
+        if batch_id is None and stores.ledger.claim(context.flow.name, run_id, claims, state=state):
+            batch_id = str(ULID())
+            stores.batches.create(
+                batch_id=batch_id,
+                dataset=context.dataset.name,
+                flow_run_id=run_id,
+                created_at=utc_now(),
+                replaces=context.request.replaces if context.request.loads else (),
+            )
+            stores.flow_runs.set_batch(run_id, batch_id)
+        return batch_id, stores.ledger.of_run(run_id)
