@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+from tests.crash.process import die_with_parent
 from tests.crash.scenario import Result, play
 from tests.servers.postgres import PostgresServer
 
@@ -28,7 +29,8 @@ def play_one(seed: int, server: PostgresServer | None) -> Result:
 
 def play_all(seeds: Sequence[int], server: PostgresServer | None, workers: int) -> Iterator[Result]:
     """The results as they come. The workers are processes: Alembic migrates one database at a time in each."""
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=die_with_parent) as pool:
         for future in as_completed([pool.submit(play_one, seed, server) for seed in seeds]):
             yield future.result()
 

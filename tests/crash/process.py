@@ -105,6 +105,12 @@ class Processes:
         wake.start()
 
 
+def die_with_parent() -> None:
+    """Have this process killed when its parent ends."""
+    if (ask := death_with_parent()) is not None:
+        ask()
+
+
 def _wake(process: BaseProcess) -> None:
     if process.pid is not None and process.exitcode is None:
         with suppress(ProcessLookupError):
@@ -131,8 +137,7 @@ def _run_step(
     arguments: tuple[Any, ...],
     fault: Fault | None,
 ) -> None:
-    if (ask := death_with_parent()) is not None:
-        ask()
+    die_with_parent()
     logging.disable()  # what is killed on purpose has much to complain of
     try:
         with open_workspace(Settings.load(**settings)) as workspace:
