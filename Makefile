@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 ROWS ?= 100000
+N ?= 30
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz lint format docs bench lock clean
+.PHONY: help setup demo test fuzz crash lint format docs bench lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -31,6 +32,9 @@ test: lint ## Run the whole suite, as CI does (ARGS go to pytest)
 
 fuzz: setup ## Compare the row engine with its oracle on more schemas and records (ROWS=100000)
 	@$(BIN)/python -m tests.unit.ingest.differential --rows $(ROWS)
+
+crash: setup ## Kill dataflows at seeded points and compare with a model (N=30, or SEED=7 alone)
+	@$(BIN)/python -m tests.crash --number $(N) --workers $(WORKERS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: setup ## ruff, mypy (strict), import-linter
 	$(BIN)/ruff check .

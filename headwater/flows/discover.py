@@ -19,7 +19,7 @@ from headwater.flows.removal import check_replaced
 from headwater.flows.selection import MAX_FILES, into_groups
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, RunRequest
-from headwater.model.runs import ErrorSummary, FileState
+from headwater.model.runs import ErrorSummary, FileState, SourceFile
 
 log = logging.getLogger(__name__)
 
@@ -102,19 +102,32 @@ def _take(workspace: Workspace, context: RunContext, listing: Listing) -> Discov
     if len(candidates) > MAX_FILES:
         notes.append(f"{len(candidates) - MAX_FILES} files are left for the next run; a batch takes {MAX_FILES}")
         candidates = candidates[:MAX_FILES]
+<<<<<<< HEAD
     large = divide_large_files(workspace, context, candidates)
     notes += large.notes
     claims = _claims(candidates, large, workspace.settings.group_bytes)
     batch_id, got, groups = _claim(workspace, context, claims, large)
     if len(got) < len(claims):
         notes.append(f"{len(claims) - len(got)} files were taken by another run at the same moment")
+=======
+    claims = _claims(candidates, workspace.settings.group_bytes)
+    batch_id, files = _claim(workspace, context, claims)
+    if len(files) < len(claims):
+        notes.append(f"{len(claims) - len(files)} files were taken by another run at the same moment")
+>>>>>>> w/x
     return Discovery(
         flow_run_id=context.run.id,
         batch_id=batch_id,
         dataset=context.dataset.name,
+<<<<<<< HEAD
         groups=groups,
         files=len(got),
         bytes=sum(claim.file.size_bytes or 0 for claim in got),
+=======
+        groups=sorted({file.group for file in files}),
+        files=len(files),
+        bytes=sum(file.size_bytes or 0 for file in files),
+>>>>>>> w/x
         notes=notes,
     )
 
@@ -132,6 +145,7 @@ def _claims(candidates: list[Candidate], large: LargeFiles, group_bytes: int) ->
     return claims
 
 
+<<<<<<< HEAD
 def _new_claim(candidate: Candidate, group: int) -> Claim:
     return Claim(
         id=str(ULID()),
@@ -174,3 +188,26 @@ def _claim(
             if (division := large.divisions.get(claim.file.path)) is not None:
                 groups.update(enter_parts(stores, context, claim, division))
     return batch_id, got, sorted(groups)
+=======
+def _claim(workspace: Workspace, context: RunContext, claims: list[Claim]) -> tuple[str | None, list[SourceFile]]:
+    """Enter the claims and open the batch together; returns the batch's id, or None, and the run's files.
+
+    An attempt that was taken for dead may have done so already: then this one goes on with that batch.
+    """
+    run_id = context.run.id
+    state = FileState.CLAIMED if context.request.loads else FileState.CHECKED
+    with workspace.catalog.transaction() as stores:
+        stores.flow_runs.require_open(run_id)
+        batch_id = stores.flow_runs.get(run_id).batch_id
+        if batch_id is None and stores.ledger.claim(context.flow.name, run_id, claims, state=state):
+            batch_id = str(ULID())
+            stores.batches.create(
+                batch_id=batch_id,
+                dataset=context.dataset.name,
+                flow_run_id=run_id,
+                created_at=utc_now(),
+                replaces=context.request.replaces if context.request.loads else (),
+            )
+            stores.flow_runs.set_batch(run_id, batch_id)
+        return batch_id, stores.ledger.of_run(run_id)
+>>>>>>> w/x

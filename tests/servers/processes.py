@@ -55,7 +55,7 @@ def running(
             stdout=output,
             stderr=output,
             env=env,
-            preexec_fn=_death_with_parent(),
+            preexec_fn=death_with_parent(),
         )
     try:
         _wait_until_ready(process, ready, log, timeout_seconds)
@@ -91,7 +91,7 @@ def _wait_until_ready(
         raise ServerDiedError(f"{process.args!r} {reason}:\n{log.read_text(errors='replace')}")
 
 
-def _death_with_parent() -> Callable[[], None] | None:
+def death_with_parent() -> Callable[[], None] | None:
     """Return what a child calls, before it becomes the server, to be killed when we end (Linux only)."""
     if sys.platform != "linux":
         return None

@@ -1,0 +1,61 @@
+"""`make crash`: play seeds and say which went wrong."""
+
+import argparse
+import sys
+from collections import Counter
+from contextlib import ExitStack
+
+import pytest
+
+from tests.crash.campaign import how_to_repeat, on_postgres, play_all
+from tests.servers.postgres import PostgresServer, postgres_server
+
+
+def main() -> int:
+    """Play the seeds that the command line names; 1 if any went wrong."""
+    parser = argparse.ArgumentParser(prog="make crash", description=__doc__)
+    parser.add_argument("--number", type=int, default=30, help="how many seeds (default 30)")
+    parser.add_argument("--first", type=int, default=0, help="the first of them (default 0)")
+    parser.add_argument("--seed", type=int, help="play this seed alone")
+    parser.add_argument("--workers", type=int, default=2, help="how many seeds at once (default 2)")
+    arguments = parser.parse_args()
+    seeds = range(arguments.first, arguments.first + arguments.number)
+    if arguments.seed is not None:
+        seeds = range(arguments.seed, arguments.seed + 1)
+    with ExitStack() as stack:
+        server = _postgres(stack)
+        return _play([seed for seed in seeds if server is not None or not on_postgres(seed)], server, arguments.workers)
+
+
+def _postgres(stack: ExitStack) -> PostgresServer | None:
+    try:
+        return stack.enter_context(postgres_server())
+    except pytest.skip.Exception as reason:
+        _say(f"every third seed is left out: {reason}")
+        return None
+
+
+def _play(seeds: list[int], server: PostgresServer | None, workers: int) -> int:
+    struck: Counter[str] = Counter()
+    played = wrong = 0
+    for result in play_all(seeds, server, workers):
+        struck.update(result.struck)
+        played += 1
+        wrong += bool(result.problems)
+        state = "WRONG" if result.problems else "ok"
+        _say(f"{result.seed:6} {state:5} {sum(result.struck.values()):3} faults {result.seconds:6.1f} s")
+        if result.problems:
+            _say(how_to_repeat(result))
+    _say(f"{played} seeds, {wrong} wrong; {struck.total()} faults struck:")
+    for kind, count in sorted(struck.items()):
+        _say(f"{count:8} {kind}")
+    return 1 if wrong else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""One seed: rounds of new files, runs that are crashed at the same time, quiet runs until nothing is left, a look."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from headwater.flows import open_workspace
+from headwater.flows.notifications import deliver_due
+from headwater.model.runs import BatchStatus, FlowRunState
+from headwater.settings import Settings
+from tests.crash.dag_run import DagRun
+from tests.crash.faults import draw_fault
+from tests.crash.model import Model
+from tests.crash.process import Processes
+from tests.crash.shop import DATASET, TILL, WEB, cut_connections, let_time_pass, set_up
+from tests.crash.verdict import find_differences
+from tests.servers.webhook import webhook_receiver
+
+ROUNDS: Final = 2
+_QUIET_RUNS: Final = 5
+_DANGER: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a seed came to. `problems` is empty where the stores hold what the model says; `struck` counts faults."""
+
+    seed: int
+    problems: tuple[str, ...]
+    struck: Mapping[str, int]
+    seconds: float
+
+
+def play(seed: int, folder: Path, **databases: object) -> Result:
+    """Play the seed in an empty folder; `databases` are settings such as `catalog_url`."""
+    began = time.monotonic()
+    settings = {"home": folder / "home", "tenant": "crash", "allow_private_webhooks": True, **databases}
+    with webhook_receiver() as receiver:
+        set_up(settings, folder / "inbox", receiver.url())
+        story = Story(seed=seed, settings=settings, model=Model(folder / "inbox", Random(f"{seed}:model")))
+        try:
+            for number in range(ROUNDS):
+                story.play_round(number)
+            story.problems += find_differences(settings, story.model, receiver)
+        finally:
+            story.processes.join()
+    return Result(
+        seed=seed,
+        problems=tuple(story.problems),
+        struck=story.processes.struck,
+        seconds=time.monotonic() - began,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Story:
+    """What happens with one seed."""
+
+    seed: int
+    settings: Mapping[str, object]
+    model: Model
+    problems: list[str] = field(default_factory=list)
+    processes: Processes = field(init=False)
+    _runs: int = 0
+
+    def __post_init__(self) -> None:
+        self.processes = Processes(self.settings)
+
+    def play_round(self, number: int) -> None:
+        """New files, runs and their faults side by side, and then quiet until all is done."""
+        random = Random(f"{self.seed}:{number}")
+        if number and random.random() < 0.4:
+            self._revert(random)
+        self.model.next_round(may_be_fatal=number < ROUNDS - 1)
+        beside: list[Callable[[], object]] = [self._crashed_run(TILL, random), self._crashed_run(WEB, random)]
+        if random.random() < 0.3:
+            beside.append(self._crashed_run(random.choice((TILL, WEB)), random))
+        if random.random() < 0.3:
+            step = random.choice(("mend", "maintain"))
+            beside.append(lambda: self.processes.run(step))
+        if "catalog_url" in self.settings and random.random() < 0.6:
+            pauses = [random.uniform(0.05, 1.0) for _ in range(random.randint(1, 4))]
+            beside.append(lambda: self._cut_connections(pauses))
+        with ThreadPoolExecutor(len(beside)) as pool:
+            for future in [pool.submit(act) for act in beside]:
+                future.result()
+        self.processes.join()
+        for flow in (TILL, WEB):
+            self._rest(flow)
+        self._deliver()
+
+    def _cut_connections(self, pauses: Sequence[float]) -> None:
+        """After each pause, end all connections to the database."""
+        for pause in pauses:
+            time.sleep(pause)
+            if cut_connections(str(self.settings["catalog_url"])):
+                self.processes.count("cut connections")
+
+    def _crashed_run(self, flow: str, random: Random) -> Callable[[], object]:
+        """A Dag run, or all steps in one process as `headwater run` does them."""
+        if random.random() < 0.6:
+            return self._dag_run(flow, Random(random.random()), _DANGER).play
+        fault = draw_fault(random, "run")
+        return lambda: self.processes.run("run", flow, fault=fault)
+
+    def _dag_run(self, flow: str, random: Random, danger: float) -> DagRun:
+        self._runs += 1
+        return DagRun(processes=self.processes, flow=flow, id=f"run-{self._runs}", random=random, danger=danger)
+
+    def _rest(self, flow: str) -> None:
+        """Quiet runs until there is nothing to do; a fatal file keeps failing."""
+        fatal = any(key[0] == flow for key in self.model.fatal)
+        for _ in range(_QUIET_RUNS):
+            let_time_pass(self.settings)
+            ended = self.processes.run("run", flow)
+            state, errors = ended.value or (None, str(ended.failure))
+            if (state is FlowRunState.NO_NEW_DATA and not fatal) or (fatal and "tolerates at most 20 %" in errors):
+                return
+        self.problems.append(f"stuck: after {_QUIET_RUNS} quiet runs {flow} ends with {state}: {errors}")
+
+    def _revert(self, random: Random) -> None:
+        """Take a loaded batch of the till out, killed in between; its files are loaded again by the next run."""
+        with open_workspace(Settings.load(**self.settings)) as workspace:
+            loaded = [
+                run.batch_id
+                for run in reversed(workspace.catalog.flow_runs.latest(flow=TILL, limit=1000))
+                if run.batch_id is not None
+                and workspace.catalog.batches.get(run.batch_id).status is BatchStatus.SUCCESS
+                and workspace.catalog.batches.get(run.batch_id).dataset == DATASET
+            ]
+        if loaded:
+            batch_id = random.choice(loaded)
+            self.processes.run("revert", batch_id, fault=draw_fault(random, "revert"))
+            self.processes.join()
+            ended = self.processes.run("revert", batch_id)
+            if ended.failure is not None:
+                self.problems.append(f"batch {batch_id} could not be reverted: {ended.failure}")
+
+    def _deliver(self) -> None:
+        let_time_pass(self.settings)
+        with open_workspace(Settings.load(**self.settings)) as workspace:
+            deliver_due(workspace)
