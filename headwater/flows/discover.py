@@ -8,6 +8,7 @@ from datetime import timedelta
 from ulid import ULID
 
 from headwater.catalog.base import utc_now
+from headwater.catalog.catalog import Stores
 from headwater.catalog.ledger import Claim
 from headwater.flows.begin import begin_run
 from headwater.flows.context import COPY_FAILED, RunContext, lease, open_context, recorded
@@ -102,32 +103,19 @@ def _take(workspace: Workspace, context: RunContext, listing: Listing) -> Discov
     if len(candidates) > MAX_FILES:
         notes.append(f"{len(candidates) - MAX_FILES} files are left for the next run; a batch takes {MAX_FILES}")
         candidates = candidates[:MAX_FILES]
-<<<<<<< HEAD
     large = divide_large_files(workspace, context, candidates)
     notes += large.notes
     claims = _claims(candidates, large, workspace.settings.group_bytes)
-    batch_id, got, groups = _claim(workspace, context, claims, large)
-    if len(got) < len(claims):
-        notes.append(f"{len(claims) - len(got)} files were taken by another run at the same moment")
-=======
-    claims = _claims(candidates, workspace.settings.group_bytes)
-    batch_id, files = _claim(workspace, context, claims)
+    batch_id, files, groups = _claim(workspace, context, claims, large)
     if len(files) < len(claims):
         notes.append(f"{len(claims) - len(files)} files were taken by another run at the same moment")
->>>>>>> w/x
     return Discovery(
         flow_run_id=context.run.id,
         batch_id=batch_id,
         dataset=context.dataset.name,
-<<<<<<< HEAD
         groups=groups,
-        files=len(got),
-        bytes=sum(claim.file.size_bytes or 0 for claim in got),
-=======
-        groups=sorted({file.group for file in files}),
         files=len(files),
         bytes=sum(file.size_bytes or 0 for file in files),
->>>>>>> w/x
         notes=notes,
     )
 
@@ -145,7 +133,6 @@ def _claims(candidates: list[Candidate], large: LargeFiles, group_bytes: int) ->
     return claims
 
 
-<<<<<<< HEAD
 def _new_claim(candidate: Candidate, group: int) -> Claim:
     return Claim(
         id=str(ULID()),
@@ -158,56 +145,40 @@ def _new_claim(candidate: Candidate, group: int) -> Claim:
 
 def _claim(
     workspace: Workspace, context: RunContext, claims: list[Claim], large: LargeFiles
-) -> tuple[str | None, list[Claim], list[int]]:
+) -> tuple[str | None, list[SourceFile], list[int]]:
     """Enter the claims and open the batch together.
 
-    Returns:
-        The batch's id, or None, the claims that were got, and their groups.
-    """
-    if not claims:
-        return None, [], []
-    run_id, flow = context.run.id, context.flow.name
-    batch_id = str(ULID())
-    state = FileState.CLAIMED if context.request.loads else FileState.CHECKED
-    with workspace.catalog.transaction() as stores:
-        stores.flow_runs.require_open(run_id)
-        ids = set(stores.ledger.claim(flow, run_id, claims, state=state))
-        if not ids:
-            return None, [], []
-        stores.batches.create(
-            batch_id=batch_id,
-            dataset=context.dataset.name,
-            flow_run_id=run_id,
-            created_at=utc_now(),
-            replaces=context.request.replaces if context.request.loads else (),
-        )
-        stores.flow_runs.set_batch(run_id, batch_id)
-        got = [claim for claim in claims if claim.id in ids]
-        groups = {claim.group for claim in got}
-        for claim in got:
-            if (division := large.divisions.get(claim.file.path)) is not None:
-                groups.update(enter_parts(stores, context, claim, division))
-    return batch_id, got, sorted(groups)
-=======
-def _claim(workspace: Workspace, context: RunContext, claims: list[Claim]) -> tuple[str | None, list[SourceFile]]:
-    """Enter the claims and open the batch together; returns the batch's id, or None, and the run's files.
-
     An attempt that was taken for dead may have done so already: then this one goes on with that batch.
+
+    Returns:
+        The batch's id, or None, the run's files, and their groups.
     """
     run_id = context.run.id
-    state = FileState.CLAIMED if context.request.loads else FileState.CHECKED
     with workspace.catalog.transaction() as stores:
         stores.flow_runs.require_open(run_id)
-        batch_id = stores.flow_runs.get(run_id).batch_id
-        if batch_id is None and stores.ledger.claim(context.flow.name, run_id, claims, state=state):
-            batch_id = str(ULID())
-            stores.batches.create(
-                batch_id=batch_id,
-                dataset=context.dataset.name,
-                flow_run_id=run_id,
-                created_at=utc_now(),
-                replaces=context.request.replaces if context.request.loads else (),
-            )
-            stores.flow_runs.set_batch(run_id, batch_id)
-        return batch_id, stores.ledger.of_run(run_id)
->>>>>>> w/x
+        batch_id = stores.flow_runs.get(run_id).batch_id or _open_batch(stores, context, claims, large)
+        files = stores.ledger.of_run(run_id)
+        parts = stores.parts.groups(run_id)
+    return batch_id, files, sorted({group for file in files for group in parts.get(file.id, [file.group])})
+
+
+def _open_batch(stores: Stores, context: RunContext, claims: list[Claim], large: LargeFiles) -> str | None:
+    """Claim the files and open a batch for those that were got; None if none was."""
+    state = FileState.CLAIMED if context.request.loads else FileState.CHECKED
+    got = set(stores.ledger.claim(context.flow.name, context.run.id, claims, state=state))
+    if not got:
+        return None
+    batch_id = str(ULID())
+    stores.batches.create(
+        batch_id=batch_id,
+        dataset=context.dataset.name,
+        flow_run_id=context.run.id,
+        created_at=utc_now(),
+        replaces=context.request.replaces if context.request.loads else (),
+    )
+    stores.flow_runs.set_batch(context.run.id, batch_id)
+    for claim in claims:
+        division = large.divisions.get(claim.file.path)
+        if claim.id in got and division is not None:
+            enter_parts(stores, context, claim, division)
+    return batch_id

@@ -75,11 +75,10 @@ def bytes_of_a_part(sizes: Sequence[int], *, split_bytes: int) -> int:
     return max(split_bytes, sum(size for size in sizes if size > split_bytes) // MAX_PARTS + 1)
 
 
-def enter_parts(stores: Stores, context: RunContext, claim: Claim, division: Division) -> list[int]:
+def enter_parts(stores: Stores, context: RunContext, claim: Claim, division: Division) -> None:
     """In the caller's transaction: say what a claimed file's bytes are, and give each part a group.
 
-    Returns:
-        The file's groups; one alone if its bytes are known already, which its group will find.
+    A file whose bytes are known already has no parts: its one group will find that out.
     """
     if context.request.loads:
         verdict = stores.ledger.record_content(
@@ -92,9 +91,8 @@ def enter_parts(stores: Stores, context: RunContext, claim: Claim, division: Div
             note = f"{claim.file.path!r} has the same bytes as {verdict.original!r}, which another run is loading"
             stores.flow_runs.add_notes(context.run.id, [note])
         if verdict.state is not FileState.CLAIMED:
-            return [claim.group]
+            return
     stores.parts.add(claim.id, division.parts, first_group=claim.group)
-    return list(range(claim.group, claim.group + len(division.parts)))
 
 
 class _Divider:

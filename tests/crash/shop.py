@@ -14,6 +14,7 @@ from headwater.catalog.tables import delivery, flow_run
 from headwater.flows import open_workspace
 from headwater.flows.resources import apply_documents, read_documents
 from headwater.model.documents import MergePolicy
+from headwater.model.runs import WebhookState, WebhookStatus
 from headwater.settings import Settings
 
 DATASET: Final = "visits"
@@ -109,7 +110,8 @@ def set_up(settings: Mapping[str, object], inbox: Path, url: str) -> None:
     with open_workspace(Settings.load(**settings)) as workspace:
         apply_documents(workspace.catalog, read_documents([folder]), tenant="crash")
         etag = workspace.catalog.resources.stored("webhook", "listener").etag
-        workspace.catalog.outbox.set_verified("listener", etag)
+        known = WebhookStatus(webhook="listener", etag=etag, state=WebhookState.ACTIVE, since=utc_now())
+        workspace.catalog.receivers.set_status(known)
 
 
 def put(path: Path, content: bytes, tick: int) -> None:
