@@ -10,30 +10,38 @@ from typing import BinaryIO, Final
 import msgspec
 from isal import igzip, isal_zlib
 
+from headwater.formats.compression import compression_of
 from headwater.formats.detect import UTF8_BOM
+from headwater.formats.tar import BLOCK, is_tar
 
 _LOOK_BYTES: Final = 65_536
 _BLOCK_BYTES: Final = 1_048_576
 _BLANKS: Final = b" \t\r\n"
 _ZIP_END: Final = b"PK\x05\x06"
+_WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 _DELIMITERS: Final = (b",", b";", b"\t", b"|")
 
 
 def find_cut(stream: BinaryIO) -> str | None:
     """Say where the content ends too early, or None if its end looks like one. The stream is left at its start.
 
-    Gzip and ZIP have to have their last bytes, Parquet its footer, a JSON array its bracket; a last line without an end
-    of line has to be a whole JSON object, or to have as many columns as the first line. What cannot be told counts as
-    whole; so does an empty file.
+    Gzip, ZIP and tar have to have their last bytes, Parquet its footer, a JSON array its bracket; a last line without
+    an end of line has to be a whole JSON object, or to have as many columns as the first line. What cannot be told
+    (bzip2, deflate, zstd, UTF-16) counts as whole; so does an empty file.
 
     Args:
         stream: The file's bytes, seekable.
     """
     try:
         head = stream.read(_LOOK_BYTES)
-        if head.startswith(b"\x1f\x8b"):
+        compression = compression_of(head)
+        if compression == "gzip":
             return _cut_of_gzip(stream)
+        if compression is not None or head.startswith(_WIDE):
+            return None
         tail = _tail(stream)
+        if is_tar(head):
+            return _cut_of_tar(tail)
         if head.startswith(b"PAR1"):
             return None if tail.endswith(b"PAR1") and tail != head[:4] else "the Parquet footer is missing"
         if head.startswith(b"PK\x03\x04"):
@@ -60,7 +68,11 @@ def _cut_of_gzip(stream: BinaryIO) -> str | None:
         return "the gzip data ends too early"
     except (isal_zlib.IsalError, OSError):  # type: ignore[misc]  # isal's stub has an instance here
         return None  # damaged, which is for the reader to say
-    return _cut_of_text(head, tail)
+    return _cut_of_tar(tail) if is_tar(head) else _cut_of_text(head, tail)
+
+
+def _cut_of_tar(tail: bytes) -> str | None:
+    return None if tail.endswith(bytes(BLOCK)) else "the end mark of the tar archive is missing"
 
 
 def _unzipped(stream: BinaryIO) -> Iterator[bytes]:

@@ -9,9 +9,12 @@ from pydantic import ValidationError
 
 from headwater.errors import DocumentError, FileError
 from headwater.formats.blocks import FILE_MISMATCH, Block
+from headwater.formats.charsets import as_utf8, utf16_of
+from headwater.formats.contents import Content, open_contents
 from headwater.formats.delimited import delimited_blocks
-from headwater.formats.detect import FREE_BYTES, MAX_EXPANSION, decompress, detect_format
-from headwater.formats.fields import read_header
+from headwater.formats.detect import FormatName, detect_format
+from headwater.formats.expansion import FREE_BYTES, MAX_EXPANSION
+from headwater.formats.fields import mark_headers, read_header
 from headwater.formats.json_text import json_blocks
 from headwater.formats.options import FormatOptions
 from headwater.formats.parquet import count_rows, parquet_batches
@@ -20,7 +23,7 @@ from headwater.ingest.assemble import Place
 from headwater.ingest.collector import paused_collector
 from headwater.ingest.engine import Engine
 from headwater.ingest.plan import Plan
-from headwater.ingest.report import Chunk, FileReport, Observations
+from headwater.ingest.report import Chunk, FileReport, MemberRows, Observations
 from headwater.timestamps.options import TimestampOptions
 
 _SHORTEST: Final = {"json": 3, "csv": 2, "parquet": 1}
@@ -44,13 +47,13 @@ class FileReader(Iterator[Chunk]):
     ) -> None:
         self._stream = stream
         self._file = file
-        self._options = options
+        self._declared = format
+        self._given_options = options
         self._plan = plan.with_timestamps(_timestamps(options)) if options.timestamps else plan
         self._seen = Observations()
-        self._source, self._compression = decompress(stream, file=file)
-        self._format = detect_format(self._source, file=file, declared=format)
+        self._contents = open_contents(stream, file=file, options=options)
         self._rows: int | None = None
-        self._reached = 0
+        self._begin(next(self._contents))
         self._chunks = self._read(row_limit)
 
     def __next__(self) -> Chunk:
@@ -59,7 +62,9 @@ class FileReader(Iterator[Chunk]):
     @property
     def report(self) -> FileReport:
         """What was noticed so far."""
-        return self._seen.report(file=self._file, format_name=self._format, compression=self._compression)
+        return self._seen.report(
+            file=self._file, format_name=self._format, compression=", ".join(self._content.layers) or None
+        )
 
     def is_lost(self, threshold_percent: float, *, size_bytes: int) -> bool:
         """Whether more than so many percent of the file's records are bad, however good all those are that still come.
@@ -77,11 +82,44 @@ class FileReader(Iterator[Chunk]):
         """How many good records may still come at most."""
         if self._rows is not None:
             return self._rows - self._seen.read
-        if self._compression is not None:
+        if self._content.layers:
             size_bytes = max(FREE_BYTES, MAX_EXPANSION * size_bytes)
-        return max(0, size_bytes - self._reached) // _SHORTEST[self._format] + 1
+        shortest = min(_SHORTEST.values()) if self._content.is_member else _SHORTEST[self._format]
+        return max(0, size_bytes - self._reached) // shortest + 1
+
+    def _begin(self, content: Content) -> None:
+        """Make a content the one that is read."""
+        self._content = content
+        self._source = content.source
+        self._options = self._given_options
+        self._rows_before = self._seen.read
+        self._reached = 0
+        wide = utf16_of(content.source, self._options.encoding, file=content.file)
+        if wide is not None:
+            self._options = self._options.model_copy(update={"encoding": wide})
+            self._source = as_utf8(content.source, wide)
+        self._format: FormatName = detect_format(self._source, file=content.file, declared=self._declared)
 
     def _read(self, row_limit: int | None) -> Iterator[Chunk]:
+        while True:
+            try:
+                yield from self._read_content(row_limit)
+            finally:
+                self._note_member()
+            if row_limit is not None and self._seen.read >= row_limit:
+                return
+            following = next(self._contents, None)
+            if following is None:
+                return
+            self._begin(following)
+
+    def _note_member(self) -> None:
+        if self._content.is_member:
+            name = self._content.file.removeprefix(f"{self._file}!/")
+            read = self._seen.read - self._rows_before
+            self._seen.members.append(MemberRows(name=name, first_row=self._rows_before + 1, read=read))
+
+    def _read_content(self, row_limit: int | None) -> Iterator[Chunk]:
         blocks, engine = self._open()
         for part in _small(blocks):
             wanted = part if row_limit is None else part.part(0, row_limit - self._seen.read)
@@ -93,7 +131,7 @@ class FileReader(Iterator[Chunk]):
     def _open(self) -> tuple[Iterator[Block], Engine]:
         match self._format:
             case "json":
-                blocks = json_blocks(self._source, self._options.limits, file=self._file)
+                blocks = json_blocks(self._source, self._options.limits, file=self._content.file)
                 return blocks, self._plan.json_engine()
             case "csv":
                 return self._open_delimited()
@@ -107,35 +145,46 @@ class FileReader(Iterator[Chunk]):
         blocks = delimited_blocks(self._source, self._options, self._options.limits)
         first = next(block for block in blocks if block.records)
         if 0 in first.faults:
-            raise FileError(f"{self._file}: the header cannot be read: {first.faults[0]}", code=FILE_MISMATCH)
-        header = read_header(first.records[0], self._options, file=self._file)
-        engine, self._seen.unused_columns = self._plan.delimited_engine(header, self._options, file=self._file)
+            raise FileError(
+                f"{self._content.file}: the header cannot be read: {first.faults[0]}. Lines end with LF or CRLF.",
+                code=FILE_MISMATCH,
+            )
+        names = first.records[0]
+        header = read_header(names, self._options, file=self._content.file)
+        engine, self._seen.unused_columns = self._plan.delimited_engine(header, self._options, file=self._content.file)
 
         def records() -> Iterator[Block]:
-            yield first.part(1)
-            yield from blocks
+            yield mark_headers(first.part(1), names)
+            for block in blocks:
+                yield mark_headers(block, names)
 
         return records(), engine
 
     def _parquet_batches(self) -> Iterator[pa.RecordBatch]:
         """Parquet is read from its end: a stream that cannot be wound back is kept in a temporary file meanwhile."""
-        if self._compression is None and self._stream.seekable():
-            self._rows = count_rows(self._stream, file=self._file)
-            yield from parquet_batches(self._stream, file=self._file)
+        file = self._content.file
+        if not self._content.layers and self._stream.seekable():
+            self._rows = count_rows(self._stream, file=file)
+            yield from parquet_batches(self._stream, file=file)
             return
         with TemporaryFile() as copy:
             while piece := self._source.read(self._options.limits.block_bytes):
                 copy.write(piece)
-            self._rows = count_rows(copy, file=self._file)
-            yield from parquet_batches(copy, file=self._file)
+            if not self._content.is_member:
+                self._rows = count_rows(copy, file=file)
+            yield from parquet_batches(copy, file=file)
 
     def _take(self, engine: Engine, block: Block) -> Chunk:
         with paused_collector():
-            chunk = engine.read(block, Place(file=self._file, first_row=self._seen.read + 1), self._seen)
+            chunk = engine.read(block, self._place(), self._seen)
         self._reached = block.offsets[-1] if block.offsets else self._reached
         self._seen.read += chunk.read
         self._seen.failed += len(chunk.errors)
         return chunk
+
+    def _place(self) -> Place:
+        first_row = self._seen.read - self._rows_before + 1
+        return Place(file=self._content.file, first_row=first_row, rows_before=self._rows_before)
 
 
 def _small(blocks: Iterator[Block]) -> Iterator[Block]:
@@ -168,7 +217,9 @@ def read_file(
 ) -> FileReader:
     """Read a file's records, checked and converted, in chunks of bounded size.
 
-    Compression and format are told by the content. A bad record never raises: it is in the chunk's `errors`.
+    Wrappers and format are told by the content. A bad record never raises: it is in the chunk's `errors`. Members of an
+    archive are read one after the other; their rows are numbered through, and errors name the member as
+    `ARCHIVE!/MEMBER`, with row, line and offset in it.
 
     Args:
         stream: The file's bytes; not closed here.

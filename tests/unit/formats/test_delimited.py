@@ -174,7 +174,7 @@ def test_bad_headers(header: bytes, code: str, message: str) -> None:
         ({"delimiter": "\n"}, "one ASCII character each"),
         ({"quote": "é"}, "one ASCII character each, not 'é'"),
         ({"delimiter": '"'}, "delimiter, quote and escape must differ"),
-        ({"encoding": "utf-16"}, "Input should be 'utf-8' or 'iso-8859-1'"),
+        ({"encoding": "utf-7"}, "Input should be 'utf-8', 'iso-8859-1', 'windows-1252', 'utf-16', 'utf-16-le' or "),
         ({"separator": ";"}, "Extra inputs are not permitted"),
     ],
 )
