@@ -10,6 +10,9 @@ from headwater.formats.detect import UTF8_BOM
 from headwater.formats.options import FormatOptions
 from headwater.formats.source import ByteSource
 
+_NEVER_CLOSED = "a quoted field that begins on this line is never closed"
+_NO_ROW = "the line comes after a quoted field that is never closed, and is no record of its own"
+
 
 class Grammar:
     """What lines of a dialect look like. A line is judged alone, or as the continuation of an open quoted field."""
@@ -25,21 +28,34 @@ class Grammar:
             bare = rb"(?:(?:[^%b%b%b\r]|%b.)(?:[^%b%b\r]|%b.)*+)?" % (
                 (quote, delimiter, escape, escape, delimiter, escape, escape)
             )
+        strict = rb"[^%b%b\r]*+" % (quote, delimiter)
+        self.delimiter = options.delimiter.encode()
+        self.beside_delimiters = re.compile(
+            rb"%b%b%b" % (quote, inside, quote) + (rb"|%b." % escape if escape else b""), re.DOTALL
+        )
         field = rb"(?:%b%b%b|%b)" % (quote, inside, quote, bare)
         rest = rb"(?:%b%b)*+" % (delimiter, field)
         opened = rb"(?:%b%b)*+%b%b" % (field, delimiter, quote, inside)
         self.complete = re.compile(field + rest, re.DOTALL)
+        tidy = rb"(?:%b%b%b|%b)" % (quote, inside, quote, strict)
+        self.is_tidy = re.compile(rb"%b(?:%b%b)*+" % (tidy, delimiter, tidy), re.DOTALL)
+        self.opens_tidily = re.compile(rb"(?:%b%b)*+%b%b" % (tidy, delimiter, quote, inside), re.DOTALL)
         self.opens = re.compile(opened, re.DOTALL)
         self.continues = re.compile(inside, re.DOTALL)
         self.closes = re.compile(inside + quote + rest, re.DOTALL)
         self.reopens = re.compile(inside + quote + delimiter + opened, re.DOTALL)
+
+    def width(self, record: bytes) -> int:
+        """How many fields a record has."""
+        return self.beside_delimiters.sub(b"", record).count(self.delimiter) + 1
 
 
 def delimited_blocks(source: ByteSource, options: FormatOptions, limits: Limits) -> Iterator[Block]:
     """All records of a delimited text, the header first. Empty lines hold no record.
 
     A record that does not follow RFC 4180 (text after a closing quote, a quote that is never closed) is unreadable, and
-    the next line is the next record.
+    the next line is the next record. A quote is also taken for never closed where the field ends badly, or in a record
+    of another width than the header's, and a line in it is surely a record of its own.
     """
     if source.peek(len(UTF8_BOM)) == UTF8_BOM:
         source.read(len(UTF8_BOM))
@@ -67,6 +83,7 @@ class _Framer:
         self._limits = limits
         self._offset = offset
         self._line = 1
+        self._width = 0
         self._open: list[bytes] = []
         self._open_bytes = 0
 
@@ -85,6 +102,7 @@ class _Framer:
             if b"" in records:
                 return None
         offsets = list(map(add, accumulate(map(len, lines), initial=self._offset), range(len(lines))))
+        self._width = self._width or self._grammar.width(records[0])
         first, self._line = self._line, self._line + len(lines)
         self._offset += len(text) + 1
         return Block(records=records, offsets=offsets, lines=range(first, self._line))
@@ -95,7 +113,7 @@ class _Framer:
         for line in lines:
             self._add(line, builder)
         while at_end and self._open:
-            self._give_up(builder, "a quoted field that begins on this line is never closed")
+            self._give_up(builder, _NEVER_CLOSED)
         return builder.build()
 
     def skip(self, start: bytes, source: ByteSource) -> bytes:
@@ -142,9 +160,33 @@ class _Framer:
             if self._open_bytes > self._limits.max_record_bytes:
                 self._give_up(builder, "a quoted field that begins on this line is not closed within the limit")
             return
-        lines, self._open = self._open, []
+        record = b"\n".join([*self._open[:-1], ended])
         fault = None if grammar.closes.fullmatch(ended) else self._why(ended)
-        self._emit(builder, b"\n".join([*lines[:-1], ended]), lines, fault)
+        if (fault or grammar.width(record) != self._width) and any(map(self._is_row, self._open[1:])):
+            self._salvage(builder)
+            return
+        lines, self._open = self._open, []
+        self._emit(builder, record, lines, fault)
+
+    def _salvage(self, builder: BlockBuilder) -> None:
+        """Report the line on which a field was opened, and take those after it for what each is alone.
+
+        Only the last of them may open a field again, so that no line is looked at more than twice.
+        """
+        (first, *others), self._open = self._open, []
+        self._emit(builder, first.removesuffix(b"\r"), [first], _NEVER_CLOSED)
+        for line in others:
+            if self._is_row(line) or not line.removesuffix(b"\r"):
+                self._add(line, builder)
+            else:
+                self._emit(builder, line.removesuffix(b"\r"), [line], _NO_ROW)
+
+    def _is_row(self, line: bytes) -> bool:
+        """Whether a line within an open field is surely a record of its own: as wide as the header, without a doubt."""
+        record, grammar = line.removesuffix(b"\r"), self._grammar
+        if self._width < 2 or (not grammar.is_tidy.fullmatch(record) and not grammar.opens_tidily.fullmatch(line)):
+            return False
+        return grammar.width(record) == self._width or grammar.is_tidy.fullmatch(record) is None
 
     def _give_up(self, builder: BlockBuilder, reason: str) -> None:
         """Report the line on which a field was opened, and look at those after it on their own."""
@@ -156,6 +198,7 @@ class _Framer:
 
     def _emit(self, builder: BlockBuilder, record: bytes, lines: list[bytes], fault: str | None = None) -> None:
         builder.add(record, offset=self._offset, line=self._line, fault=fault)
+        self._width = self._width or self._grammar.width(record)
         self._pass(lines)
 
     def _pass(self, lines: list[bytes]) -> None:

@@ -82,7 +82,7 @@ def test_another_encoding() -> None:
         ),
         (
             b'1,2\n"a","b\n"c","d"\n',
-            [None, "text stands beside a quoted field; a quote within a quoted field is doubled"],
+            [None, "a quoted field that begins on this line is never closed", None],
         ),
     ],
 )
