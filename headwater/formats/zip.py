@@ -1,5 +1,6 @@
 """ZIP archives: members are read where they lie, one after the other."""
 
+import errno
 import io
 import stat
 import struct
@@ -46,7 +47,7 @@ def zip_members(stream: BinaryIO, allowance: Allowance, *, file: str) -> Iterato
     with archive:
         for info in archive.infolist():
             names.count()
-            if info.is_dir() or (name := names.accept(info.orig_filename.rstrip("\0"))) is None:
+            if info.filename.endswith("/") or (name := names.accept(info.orig_filename.rstrip("\0"))) is None:
                 continue
             label = f"{file}!/{name}"
             _require_readable(info, label)
@@ -74,7 +75,9 @@ class _Body:
 def _translated(file: str) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, struct.error, ValueError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which is a place before the file's beginning
+            raise
         raise FileError(
             f"{file}: begins like ZIP, but is damaged or cut short and cannot be read. Send it again.",
             code=FILE_MISMATCH,

@@ -7,6 +7,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
@@ -207,6 +208,7 @@ TAR = tarred(("x", TEXT), ("y", TEXT))
         pytest.param(zipped(("C:\\x", TEXT)), "200", "leads out of the archive", id="zip, drive"),
         pytest.param(zipped(("a\\..\\x", TEXT)), "200", "leads out of the archive", id="zip, backslashes"),
         pytest.param(zipped(("a\nb", TEXT)), "200", r"its member 'a\nb' has control characters", id="line end"),
+        pytest.param(zipped(("", TEXT)), "200", "the name of its member '' leads out of the archive", id="no name"),
         pytest.param(zipped(), "106", "f: the archive holds no file with content", id="empty zip"),
         pytest.param(zipped(("a/", b""), ("b", b"")), "106", "the archive holds no file with content", id="no file"),
         pytest.param(tarred(("a/../../x", TEXT)), "200", "leads out of the archive", id="tar, out"),
@@ -293,6 +295,14 @@ def test_a_directory_that_claims_to_be_huge_is_not_read() -> None:
     struct.pack_into("<L", packed, packed.index(b"PK\5\6") + 12, 0x7FFFFFFF)
     with pytest.raises(FileError, match=r"f: the archive is refused: its directory has 2,147,483,647 bytes"):
         unpack(io.BytesIO(bytes(packed)))
+
+
+def test_a_member_that_lies_nowhere_is_damage(tmp_path: Path) -> None:
+    packed = bytearray(zipped(("a", TEXT)))
+    struct.pack_into("<L", packed, packed.index(b"PK\5\6") + 16, 0x7FFFFFFF)
+    (tmp_path / "f").write_bytes(packed)
+    with (tmp_path / "f").open("rb") as stream, pytest.raises(FileError, match="begins like ZIP, but is damaged"):
+        unpack(stream)
 
 
 def test_a_tar_header_that_claims_to_be_huge_is_not_read() -> None:
