@@ -37,7 +37,7 @@ def find_cut(stream: BinaryIO) -> str | None:
         compression = compression_of(head)
         if compression == "gzip":
             return _cut_of_gzip(stream)
-        if compression is not None or head.startswith(_WIDE):
+        if compression is not None:
             return None
         tail = _tail(stream)
         if is_tar(head):
@@ -82,6 +82,8 @@ def _unzipped(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _cut_of_text(head: bytes, tail: bytes) -> str | None:
+    if head.startswith(_WIDE):
+        return None
     start = head.removeprefix(UTF8_BOM).lstrip(_BLANKS)
     end = tail.rstrip(_BLANKS)
     if start.startswith(b"["):

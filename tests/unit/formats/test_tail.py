@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from headwater.formats.tail import find_cut
+from tests.unit.formats.packing import tarred
 
 LINE = json.dumps({"a": {"b": [1, 2]}, "c": "d"}).encode()
 CUT_JSON = "the last JSON object is cut off"
@@ -18,6 +19,14 @@ def cut(content: bytes) -> str | None:
     reason = find_cut(stream)
     assert stream.tell() == 0
     return reason
+
+
+def test_the_end_of_a_tar_is_its_mark() -> None:
+    packed = tarred(("a", LINE), ("b", LINE))
+    for content in (packed, gzip.compress(packed, mtime=0)):
+        assert cut(content) is None
+    for content in (packed[:1024], gzip.compress(packed[:1024], mtime=0)):
+        assert cut(content) == "the end mark of the tar archive is missing"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +40,7 @@ def cut(content: bytes) -> str | None:
         pytest.param(b"[" + LINE + b"," + LINE + b"]\n", id="array"),
         pytest.param(b"\xef\xbb\xbf" + LINE, id="byte order mark"),
         pytest.param(b"a,b,c\n1,2,3\n", id="csv"),
+        pytest.param("\ufeffa,b,c\n1,2".encode("utf-16-le"), id="UTF-16 is not judged"),
         pytest.param(b"a,b,c\n1,2,3", id="csv without last end of line"),
         pytest.param(b'a,b,c\n"1,2', id="quotes are not judged"),
         pytest.param(b"a;b\n1;2,5", id="semicolons"),
