@@ -1,12 +1,13 @@
 """Seeded test data: purchase events of about a kilobyte each, one in a thousand of them bad.
 
 `python -m bench._generate FOLDER --rows N` writes `events.ndjson`, and the same events as an array, compressed, flat as
-CSV, and with a tenth and half of them bad.
+CSV (four times over, so that it has as many bytes), and with a tenth and half of them bad.
 """
 
 import argparse
 import csv
 import gzip
+import io
 import json
 import random
 import shutil
@@ -108,6 +109,10 @@ CSV_COLUMNS = [
 ]
 
 
+CSV_TIMES = 4
+"""A record of so few columns has a quarter of an event's bytes: the file has the events so many times."""
+
+
 def make_events(rows: int, seed: int = 7, *, bad_share: float = 0.001) -> Iterator[dict[str, Any]]:
     """Events in the order of their time; six kinds of fault."""
     rng = random.Random(seed)
@@ -205,12 +210,15 @@ def write_files(folder: Path, rows: int) -> None:
     _write_csv(folder / "events.csv", rows)
 
 
-def _write_csv(file: Path, rows: int) -> None:
+def _write_csv(file: Path, rows: int, *, times: int = CSV_TIMES) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    for event in make_events(rows):
+        writer.writerow([_value(event, column.split(".")) for column in CSV_COLUMNS])
     with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(CSV_COLUMNS)
-        for event in make_events(rows):
-            writer.writerow([_value(event, column.split(".")) for column in CSV_COLUMNS])
+        csv.writer(stream).writerow(CSV_COLUMNS)
+        for _ in range(times):
+            stream.write(text.getvalue())
 
 
 def _as_text(event: dict[str, Any]) -> str:

@@ -30,7 +30,12 @@ class Settings(BaseSettings):
         public_url: Address under which people reach the API server; links begin with it.
         allow_private_webhooks: Whether webhooks may point to private or loopback addresses, or use plain HTTP.
         claim_lease_seconds: How long a dead run keeps its files before another run may take them.
+        recovery_hours: What was replaced in the lake, and what nothing refers to, is kept so long: longer than any
+            interruption that a run is to recover from, and than any read.
         group_bytes: Small files are ingested together in one task up to this size.
+        split_bytes: Larger CSV and NDJSON files are ingested in parts of about this size, each by a task; 0 for never.
+        storm_records: After so many rejected records a group of files is read no further if its batch cannot load any
+            more; 0 for reading always to the end.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
@@ -48,7 +53,10 @@ class Settings(BaseSettings):
     public_url: str = "http://localhost:8080"
     allow_private_webhooks: bool = False
     claim_lease_seconds: int = Field(default=900, ge=10)
+    recovery_hours: int = Field(default=72, ge=1)
     group_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
+    split_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
+    storm_records: int = Field(default=10_000, ge=0)
 
     @classmethod
     def load(cls, **overrides: object) -> Self:
@@ -93,6 +101,11 @@ class Settings(BaseSettings):
     def diagnostics_uri(self) -> str:
         """Where rejected records are kept."""
         return self.diagnostics or f"file://{self.home.absolute()}/diagnostics"
+
+    @cached_property
+    def signing_keys(self) -> Path:
+        """Folder of the keys that sign notifications; whoever delivers or answers for this installation shares it."""
+        return self.home.absolute() / "signing-keys"
 
     @cached_property
     def flow_folders(self) -> tuple[Path, ...]:

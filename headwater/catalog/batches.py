@@ -1,6 +1,6 @@
 """Batches: what became visible together, what waits to, and what did not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -8,15 +8,23 @@ from typing import Any
 import sqlalchemy as sa
 
 from headwater.catalog.base import Store
-from headwater.catalog.tables import batch, batch_group, staged_file
+from headwater.catalog.tables import batch, batch_group, flow_run, staged_file
+from headwater.database.engine import upsert
 from headwater.errors import ConflictError, NotFoundError
 from headwater.model.records import RecordCounts
 from headwater.model.runs import Batch, BatchStatus, ErrorSummary, StagedFile
 
+_OPEN = (BatchStatus.LOADING.value, BatchStatus.STAGED.value)
+_PAGE = 500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupReport:
-    """What the ingestion of one group of files came to. `failed_by_code` counts rejected records by row code."""
+    """What the ingestion of one group of files came to.
+
+    `failed_by_code` counts rejected records by row code. `stopped` says where reading was given up because the batch
+    could no longer load, or is None.
+    """
 
     group: int
     files: int
@@ -25,23 +33,49 @@ class GroupReport:
     failed_by_code: Mapping[str, int]
     notes: tuple[str, ...]
     staged: tuple[StagedFile, ...]
+    stopped: str | None = None
 
 
 class BatchStore(Store):
     """Batches, the groups of files that fill them, and the files that wait for their commit."""
 
-    def create(self, *, batch_id: str, dataset: str, flow_run_id: str, created_at: datetime) -> None:
-        """Open a batch, with status `loading`."""
-        self._execute(
-            sa.insert(batch).values(
-                id=batch_id,
-                dataset=dataset,
-                flow_run_id=flow_run_id,
-                status=BatchStatus.LOADING.value,
-                created_at=created_at,
-                errors=[],
-            )
-        )
+    def create(
+        self,
+        *,
+        batch_id: str,
+        dataset: str,
+        flow_run_id: str,
+        created_at: datetime,
+        replaces: Sequence[str] = (),
+        replay_of: str | None = None,
+    ) -> None:
+        """Open a batch, with status `loading`.
+
+        Raises:
+            ConflictError: the batch `replay_of` was replayed already, or is being replayed.
+        """
+        values = {
+            "id": batch_id,
+            "dataset": dataset,
+            "flow_run_id": flow_run_id,
+            "status": BatchStatus.LOADING.value,
+            "created_at": created_at,
+            "errors": [],
+            "replaces": list(replaces),
+            "replay_of": replay_of,
+        }
+        with self._begin() as connection:
+            made = connection.execute(
+                upsert(connection, batch).values(**values).on_conflict_do_nothing().returning(batch.c.id)
+            ).scalar_one_or_none()
+        if made is None:
+            raise replayed_before(replay_of, self.replay(str(replay_of)))
+
+    def replay(self, batch_id: str) -> str | None:
+        """The batch that took the rejected records of this one, or takes them now; None if there is none."""
+        held = batch.c.status.in_((*_OPEN, BatchStatus.SUCCESS.value))
+        row = self._first(sa.select(batch.c.id).where(batch.c.replay_of == batch_id, held))
+        return row["id"] if row is not None else None
 
     def get(self, batch_id: str) -> Batch:
         """The batch.
@@ -88,6 +122,7 @@ class BatchStore(Store):
                     records_failed=report.counts.failed,
                     failed_by_code=dict(report.failed_by_code),
                     notes=list(report.notes),
+                    stopped=report.stopped,
                 )
             )
             if report.staged:
@@ -118,6 +153,7 @@ class BatchStore(Store):
                 failed_by_code=row["failed_by_code"],
                 notes=tuple(row["notes"]),
                 staged=(),
+                stopped=row["stopped"],
             )
             for row in self._all(query)
         ]
@@ -171,6 +207,81 @@ class BatchStore(Store):
                 )
             )
 
+    def begin_removal(self, batch_id: str, *, release_files: bool) -> None:
+        """The batch is no longer valid: `inactive`, and its rows are to be removed. Repeating changes nothing.
+
+        Raises:
+            ConflictError: the batch was never in the lake.
+        """
+        with self._begin() as connection:
+            self._move(connection, batch_id, to=BatchStatus.INACTIVE, of=(BatchStatus.SUCCESS, BatchStatus.INACTIVE))
+            connection.execute(
+                sa.update(batch)
+                .where(batch.c.id == batch_id)
+                .values(removing=True, release_files=sa.or_(batch.c.release_files, sa.literal(release_files)))
+            )
+
+    def end_removal(self, batch_id: str) -> bool:
+        """Its rows are gone from everywhere; returns whether its files are to be given back."""
+        with self._begin() as connection:
+            release = connection.execute(
+                sa.select(batch.c.release_files).where(batch.c.id == batch_id).with_for_update()
+            ).scalar_one()
+            connection.execute(
+                sa.update(batch).where(batch.c.id == batch_id).values(removing=False, release_files=False)
+            )
+        return bool(release)
+
+    def being_removed(self) -> list[Batch]:
+        """The batches whose removal has begun and not ended, oldest first."""
+        return [_batch(row) for row in self._all(_select().where(batch.c.removing).order_by(batch.c.id))]
+
+    def delete(self, batch_id: str) -> None:
+        """An inactive batch is `deleted`; what it had staged is forgotten.
+
+        Raises:
+            ConflictError: the batch is not inactive.
+        """
+        with self._begin() as connection:
+            self._move(connection, batch_id, to=BatchStatus.DELETED, of=(BatchStatus.INACTIVE, BatchStatus.DELETED))
+            connection.execute(sa.delete(staged_file).where(staged_file.c.batch_id == batch_id))
+
+    def settled(self, batch_ids: Collection[str]) -> set[str]:
+        """Those of the batches that have come to their end, good or bad; unknown ones are not among them."""
+        ended: set[str] = set()
+        ids = sorted(batch_ids)
+        for start in range(0, len(ids), _PAGE):
+            page = ids[start : start + _PAGE]
+            query = sa.select(batch.c.id).where(batch.c.id.in_(page), batch.c.status.not_in(_OPEN))
+            ended.update(row["id"] for row in self._all(query))
+        return ended
+
+    def open_batches(self, dataset: str) -> set[str]:
+        """The dataset's batches that may still be committed."""
+        query = sa.select(batch.c.id).where(batch.c.dataset == dataset, batch.c.status.in_(_OPEN))
+        return {row["id"] for row in self._all(query)}
+
+    def abandoned(self) -> list[Batch]:
+        """Batches that may still be committed although their flow run is closed; an intact catalog has none."""
+        query = _select().join(flow_run, flow_run.c.id == batch.c.flow_run_id)
+        query = query.where(batch.c.status.in_(_OPEN), flow_run.c.completed_at.is_not(None)).order_by(batch.c.id)
+        return [_batch(row) for row in self._all(query)]
+
+    def leftovers(self) -> list[Batch]:
+        """Batches that loaded nothing and still have staged files; an intact catalog has none."""
+        ended = (BatchStatus.FAILED.value, BatchStatus.ABORTED.value)
+        has_files = sa.select(staged_file.c.uri).where(staged_file.c.batch_id == batch.c.id).exists()
+        query = _select().where(batch.c.status.in_(ended), has_files).order_by(batch.c.id)
+        return [_batch(row) for row in self._all(query)]
+
+    def of_dataset(self, dataset: str) -> list[Batch]:
+        """All batches of the dataset, oldest first."""
+        return [_batch(row) for row in self._all(_select().where(batch.c.dataset == dataset).order_by(batch.c.id))]
+
+    def datasets(self) -> list[str]:
+        """The names of the datasets that ever had a batch."""
+        return [row["dataset"] for row in self._all(sa.select(batch.c.dataset).distinct().order_by(batch.c.dataset))]
+
     @staticmethod
     def _move(connection: sa.Connection, batch_id: str, *, to: BatchStatus, of: Sequence[BatchStatus]) -> None:
         """Change the status if it is one of `of`; the row stays locked until the end of the transaction."""
@@ -183,6 +294,14 @@ class BatchStore(Store):
                 f"batch {batch_id} is {now or 'unknown'}, not {' or '.join(of)}, so this step changes nothing. "
                 "To load its files again, clear the task `discover`, or trigger the dataflow."
             )
+
+
+def replayed_before(batch_id: str | None, replay: str | None) -> ConflictError:
+    """The error that says that a batch's rejected records were taken by another batch."""
+    return ConflictError(
+        f"the rejected records of batch {batch_id} were taken by batch {replay}. What that one rejected again can be "
+        f"replayed from there: headwater batch replay {replay}"
+    )
 
 
 def failure_to_json(failure: ErrorSummary) -> dict[str, object]:
@@ -243,6 +362,9 @@ def _batch(row: Any) -> Batch:  # noqa: ANN401 - a database row's columns have n
         output_bytes=int(row["output_bytes"] or 0),
         counts=_counts(row),
         errors=tuple(failure_from_json(entry) for entry in row["errors"]),
+        replaces=tuple(row["replaces"]),
+        replay_of=row["replay_of"],
+        removing=row["removing"],
     )
 
 

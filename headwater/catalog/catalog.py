@@ -9,15 +9,18 @@ import sqlalchemy as sa
 from headwater.catalog.base import Begin
 from headwater.catalog.batches import BatchStore
 from headwater.catalog.flow_runs import FlowRunStore
+from headwater.catalog.journal import Journal
 from headwater.catalog.ledger import Ledger
 from headwater.catalog.observations import Observations
 from headwater.catalog.outbox import Outbox
+from headwater.catalog.parts import FileParts
+from headwater.catalog.receivers import Receivers
 from headwater.catalog.resources import ResourceStore
 from headwater.database.engine import READ_ONLY, open_engine
 from headwater.database.errors import translated
 from headwater.database.migrate import migrate
 
-HEAD = "0005"
+HEAD = "0006"
 SCRIPTS = "headwater.catalog:migrations"
 VERSION_TABLE = "headwater_catalog_version"
 _WHAT = "catalog database"
@@ -31,8 +34,11 @@ class Stores:
         flow_runs: executions of dataflows.
         batches: units of ingestion and their staged files.
         ledger: which versions of which source files were taken.
+        parts: how large ones of them were divided.
         observations: files that are not complete yet.
         outbox: notifications and their deliveries.
+        journal: what each webhook was to be told, to be read and replayed.
+        receivers: how each webhook stands.
     """
 
     def __init__(self, begin: Begin, read: Begin) -> None:
@@ -40,8 +46,11 @@ class Stores:
         self.flow_runs = FlowRunStore(begin, read)
         self.batches = BatchStore(begin, read)
         self.ledger = Ledger(begin, read)
+        self.parts = FileParts(begin, read)
         self.observations = Observations(begin, read)
         self.outbox = Outbox(begin, read)
+        self.journal = Journal(begin, read)
+        self.receivers = Receivers(begin, read)
 
 
 class Catalog(Stores):

@@ -95,6 +95,13 @@ class FlowRunStore(Store):
         )
         return [(row["id"], row["holder"], row["lease_until"]) for row in self._all(query)]
 
+    def all_open_runs(self) -> list[tuple[str, str, datetime]]:
+        """Id, holder and end of the lease of every run that has not finished, of any dataflow."""
+        query = sa.select(flow_run.c.id, flow_run.c.holder, flow_run.c.lease_until).where(
+            flow_run.c.completed_at.is_(None)
+        )
+        return [(row["id"], row["holder"], row["lease_until"]) for row in self._all(query.order_by(flow_run.c.id))]
+
     def require_open(self, run_id: str) -> None:
         """Hold the run's row until the end of the transaction, and make sure that nobody has closed the run.
 

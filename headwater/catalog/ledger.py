@@ -241,6 +241,17 @@ class Ledger(Store):
             duplicates = mine & (source_file.c.state == FileState.DUPLICATE.value)
             self._set_state(connection, duplicates & orphan, FileState.RELEASED)
 
+    def stuck(self) -> dict[str, int]:
+        """How many files each closed run still holds, by run; an intact catalog has none."""
+        query = (
+            sa.select(source_file.c.flow_run_id, sa.func.count().label("files"))
+            .join(flow_run, flow_run.c.id == source_file.c.flow_run_id)
+            .where(source_file.c.state == FileState.CLAIMED.value, flow_run.c.completed_at.is_not(None))
+            .group_by(source_file.c.flow_run_id)
+            .order_by(source_file.c.flow_run_id)
+        )
+        return {row["flow_run_id"]: row["files"] for row in self._all(query)}
+
     def release(self, flow_run_id: str) -> int:
         """Give back what the run took and did not load; returns how many files."""
         unloaded = (FileState.CLAIMED.value, FileState.DUPLICATE.value)
@@ -250,6 +261,30 @@ class Ledger(Store):
                 (source_file.c.flow_run_id == flow_run_id) & source_file.c.state.in_(unloaded),
                 FileState.RELEASED,
             )
+
+    def release_loaded(self, flow_run_id: str) -> int:
+        """Give back what the run loaded, after its rows were removed, and what counted as a duplicate of it.
+
+        Returns:
+            How many files may be taken again.
+        """
+        original = source_file.alias("original")
+        of_run = (original.c.flow_run_id == flow_run_id) & (original.c.state == FileState.LOADED.value)
+        same_bytes = (
+            sa.select(original.c.id)
+            .where(
+                of_run,
+                original.c.flow == source_file.c.flow,
+                original.c.sha256 == source_file.c.sha256,
+                original.c.size_bytes == source_file.c.size_bytes,
+            )
+            .exists()
+        )
+        loaded = (source_file.c.flow_run_id == flow_run_id) & (source_file.c.state == FileState.LOADED.value)
+        with self._begin() as connection:
+            duplicates = same_bytes & (source_file.c.state == FileState.DUPLICATE.value)
+            released = self._set_state(connection, duplicates, FileState.RELEASED)
+            return released + self._set_state(connection, loaded, FileState.RELEASED)
 
     def release_files(self, file_ids: Collection[str]) -> None:
         """Give back single files, such as one that changed while it was read."""

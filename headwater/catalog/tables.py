@@ -71,8 +71,20 @@ batch = sa.Table(
     sa.Column("completed_at", UtcDateTime),
     sa.Column("snapshot_id", sa.BigInteger),
     sa.Column("errors", Json, nullable=False),
+    sa.Column("replaces", Json, nullable=False, server_default=sa.text("'[]'")),
+    sa.Column("replay_of", sa.String(26)),
+    sa.Column("removing", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("release_files", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index(None, "dataset", "created_at"),
+    sa.Index(
+        "uq_batch_replay_of",
+        "replay_of",
+        unique=True,
+        sqlite_where=sa.text("status IN ('loading', 'staged', 'success')"),
+        postgresql_where=sa.text("status IN ('loading', 'staged', 'success')"),
+    ),
 )
+"""`removing` and `release_files` say what is still to be done for an inactive batch, and survive a kill in between."""
 
 batch_group = sa.Table(
     "batch_group",
@@ -86,7 +98,9 @@ batch_group = sa.Table(
     sa.Column("records_failed", sa.BigInteger, nullable=False),
     sa.Column("failed_by_code", Json, nullable=False),
     sa.Column("notes", Json, nullable=False),
+    sa.Column("stopped", sa.Text),
 )
+"""`stopped` says where reading was given up, if it was: the batch cannot load."""
 
 staged_file = sa.Table(
     "staged_file",
@@ -146,6 +160,22 @@ source_file = sa.Table(
 )
 """The ledger. `signature` is what a listing tells of a version; `sha256` is known once it was fetched."""
 
+file_part = sa.Table(
+    "file_part",
+    metadata,
+    sa.Column("source_file_id", sa.String(26), sa.ForeignKey("source_file.id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("group_number", sa.Integer, nullable=False),
+    sa.Column("byte_offset", sa.BigInteger, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("format", sa.String(16), nullable=False),
+    sa.Column("records_before", sa.BigInteger, nullable=False),
+    sa.Column("first_line", sa.BigInteger, nullable=False),
+    sa.Column("header", sa.LargeBinary),
+)
+"""Ranges of divided files; see `headwater.model.parts`."""
+
 observation = sa.Table(
     "observation",
     metadata,
@@ -173,6 +203,7 @@ event = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("body", Json, nullable=False),
     sa.UniqueConstraint("subject", "code"),
+    sa.Index(None, "created_at"),
 )
 
 delivery = sa.Table(
@@ -180,6 +211,8 @@ delivery = sa.Table(
     metadata,
     sa.Column("event_id", sa.String(36), sa.ForeignKey("event.id"), primary_key=True),
     sa.Column("webhook", sa.String(128), primary_key=True),
+    sa.Column("replay", sa.Integer, primary_key=True, autoincrement=False, server_default="0"),
+    sa.Column("queued_at", UtcDateTime, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_attempt_at", UtcDateTime, nullable=False),
     sa.Column("delivered_at", UtcDateTime),
@@ -192,12 +225,29 @@ delivery = sa.Table(
         postgresql_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
     ),
 )
+"""Who is told of an event. `replay` is 0 for the first record of it, which is the webhook's journal entry, too.
+
+`webhook` is the name of a webhook, or of a notifier.
+"""
 
 webhook_state = sa.Table(
     "webhook_state",
     metadata,
     sa.Column("webhook", sa.String(128), primary_key=True),
     sa.Column("etag", sa.String(36), nullable=False),
-    sa.Column("verified_at", UtcDateTime, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, server_default="active"),
+    sa.Column("verified", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("reason", sa.Text),
 )
-"""Which version of a webhook has answered its challenge."""
+"""How a webhook stands, and since when; about the version with that etag: any other has not been challenged yet."""
+
+attempt_count = sa.Table(
+    "attempt_count",
+    metadata,
+    sa.Column("webhook", sa.String(128), primary_key=True),
+    sa.Column("hour", UtcDateTime, primary_key=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+)
+"""Attempts to tell a webhook, by the hour, for a day."""

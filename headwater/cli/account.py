@@ -1,26 +1,23 @@
 """`headwater account`: is a source there, and what does it hold?"""
 
-import zlib
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headwater.cli.output import JsonOption, LimitOption, print_json, print_table, say
+from headwater.cli.output import JsonOption, LimitOption, print_fields, print_json, print_table, say
 from headwater.cli.workspace import workspace
-from headwater.errors import FileError
-from headwater.model.paths import source_path, stored_path
+from headwater.model.paths import stored_path
 
 if TYPE_CHECKING:
     from connectors.base import RemoteFile, RemoteFolder
+    from headwater.flows.preview import FilePreview, PreviewColumn
+    from headwater.flows.trust import AccountCheck
 
 app = typer.Typer(no_args_is_help=True, help="Accounts: reach sources and look into them.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An account's name.")]
 
-_HEAD_BYTES = 256 * 1024
-_GZIP = b"\x1f\x8b"
-_PARQUET = b"PAR1"
+_MARKS = {"passed": "✓", "failed": "✗", "notTried": "–"}
 
 
 @app.command()
@@ -35,20 +32,20 @@ def check(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Reach the source, verify that it is the right one, log in and list; say what was done."""
+    """Reach the source, verify that it is the right one, log in, list, and read a file's first bytes.
+
+    Says of each step what was seen, or what failed and what to do. The exit status is 1 if a step failed.
+    """
     from headwater.flows.trust import check_account
 
     with workspace() as opened:
         result = check_account(opened, name, trust=trust)
     if as_json:
         print_json(result)
-        return
-    for step in result.steps:
-        say(f"✓ {step.name}: {step.detail}")
-    if result.first_use is not None:
-        say(f"! The server showed {result.first_use.presented}, which nothing vouches for: it was trusted this once.")
-        say("  If the server's operator says that this is its key, put it into the account's `params`:")
-        say(f"  {result.first_use.field}: {result.first_use.value}")
+    else:
+        _print_check(result)
+    if not result.passed:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -56,19 +53,23 @@ def explore(
     name: Name,
     path: Annotated[str, typer.Argument(help="A folder; without it, where the account starts.")] = "",
     limit: LimitOption = 1000,
+    page: Annotated[int, typer.Option("--page", min=1, max=1000, help="Which page, of --limit entries each.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """List one folder of the source: folders first, then files, by name."""
+    """List one folder of the source: folders first, then files, by name, with sizes and times."""
+    from headwater.flows.explore import explore_folder
+
     with workspace() as opened, opened.connect(name) as connector:
-        found = list(islice(connector.browse(source_path(path)), limit))
-    entries = sorted(map(_entry, found), key=lambda entry: (entry["type"] == "file", entry["path"]))
+        found = explore_folder(connector, path, page=page, page_size=limit)
+    entries = [_entry(entry) for entry in found.entries]
     if as_json:
         print_json(entries)
         return
     rows = [(e["type"], stored_path(str(e["path"])), e.get("sizeBytes"), e.get("modifiedAt")) for e in entries]
-    print_table(("type", "path", "bytes", "modified"), rows, empty="the folder is empty")
-    if len(found) == limit:
-        say(f"only the first {limit:,} entries were listed; --limit shows more")
+    empty = "the folder is empty" if page == 1 else "the folder has no entries on this page"
+    print_table(("type", "path", "bytes", "modified"), rows, empty=empty)
+    if found.more:
+        say(f"there are more entries; --page {page + 1} shows the next")
 
 
 @app.command()
@@ -78,33 +79,56 @@ def preview(
     limit: LimitOption = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a file's first lines, decompressed if it is gzip. Shows personal data, where the file holds any."""
-    with workspace() as opened, opened.connect(name) as connector, connector.open_file(source_path(file)) as stream:
-        head = stream.read(_HEAD_BYTES)
-    text = first_lines(head, limit)
-    if as_json:
-        print_json({"path": file, "lines": text})
-    elif not text:
-        say("the file is empty")
-    else:
-        for line in text:
-            say(line)
+    """Say what a file is: format, compression, dialect, columns with types, how each writes times, and the first rows.
 
-
-def first_lines(head: bytes, limit: int) -> list[str]:
-    """The first lines of a file of which the first bytes are known; the last one may be cut.
-
-    Raises:
-        FileError: the file is Parquet, which has no lines, or damaged gzip.
+    Only the beginning is read. Shows personal data, where the file holds any.
     """
-    if head.startswith(_GZIP):
-        try:
-            head = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(head, _HEAD_BYTES)
-        except zlib.error as error:
-            raise FileError(f"the file begins like gzip, but cannot be decompressed: {error}", code="107") from error
-    if head.startswith(_PARQUET):
-        raise FileError("the file is Parquet, which has no lines; load it into a dataset to look at it", code="300")
-    return head.decode("utf-8-sig", "replace").splitlines()[:limit]
+    from headwater.flows.preview import preview_file
+
+    with workspace() as opened, opened.connect(name) as connector:
+        found = preview_file(connector, file, rows=limit)
+    if as_json:
+        print_json(found)
+    else:
+        _print_preview(found)
+
+
+def _print_check(result: "AccountCheck") -> None:
+    for step in result.steps:
+        say(f"{_MARKS[step.outcome]} {step.name}: {step.detail}")
+    if result.first_use is not None:
+        say(f"! The server showed {result.first_use.presented}, which nothing vouches for: it was trusted this once.")
+        say("  If the server's operator says that this is its key, put it into the account's `params`:")
+        say(f"  {result.first_use.field}: {result.first_use.value}")
+
+
+def _print_preview(found: "FilePreview") -> None:
+    print_fields(
+        {
+            "format": found.format,
+            "compression": found.compression,
+            **{name: repr(value) if name != "encoding" else value for name, value in found.dialect.items()},
+            "rows looked at": found.sampled,
+            "unreadable": found.unreadable or None,
+        }
+    )
+    say("")
+    columns = [(column.name, column.type, _time_text(column)) for column in found.columns]
+    print_table(("column", "type", "times"), columns, empty="no columns were found")
+    say("")
+    names = [column.name for column in found.columns]
+    print_table(names, [[row.get(name) for name in names] for row in found.rows], empty="no rows were found")
+
+
+def _time_text(column: "PreviewColumn") -> str:
+    """How a column writes times, on one line; empty if it holds none."""
+    time = column.time
+    if time is None:
+        return ""
+    parts = [time.form, f"in {time.unit}" if time.unit else "", f"zone {time.zone}" if time.zone else "no zone stated"]
+    parts += [f"{time.unreadable:,} of {time.values:,} unreadable"] if time.unreadable else []
+    parts += [f"{time.out_of_range_share:.1%} out of range"] if time.out_of_range else []
+    return ", ".join(filter(None, parts)) + (f"; {time.advice}" if time.advice else "")
 
 
 def _entry(entry: "RemoteFile | RemoteFolder") -> dict[str, object]:

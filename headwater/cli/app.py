@@ -7,7 +7,21 @@ import typer
 from typer.core import TyperGroup
 
 from connectors.errors import ConnectorError
-from headwater.cli import account, batch, dataset, flow_run, notifications, profile, resources, run, schema, settings
+from headwater.cli import (
+    account,
+    batch,
+    batch_life,
+    dataset,
+    doctor,
+    flow_run,
+    lake,
+    notifications,
+    profile,
+    resources,
+    run,
+    schema,
+    settings,
+)
 from headwater.cli.output import print_error
 from headwater.errors import HeadwaterError
 
@@ -56,10 +70,16 @@ app.command("get")(resources.get)
 app.command("run")(run.run)
 app.command("deliver")(notifications.deliver)
 app.command("settings")(settings.settings)
+app.command("doctor")(doctor.doctor)
+batch.app.command("revert")(batch_life.revert)
+batch.app.command("delete")(batch_life.delete)
+batch.app.command("replay")(batch_life.replay)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(batch.app, name="batch")
+app.add_typer(lake.app, name="lake")
 app.add_typer(flow_run.app, name="flow-run")
 app.add_typer(profile.app, name="profile")
 app.add_typer(profile.identity_app, name="identity")
+app.add_typer(notifications.app, name="notifications")
 app.add_typer(account.app, name="account")
 app.add_typer(schema.app, name="schema")

@@ -96,6 +96,8 @@ def _fields(batch: "Batch") -> dict[str, object]:
         "flow run": batch.flow_run_id,
         "created": batch.created_at,
         "completed": batch.completed_at,
+        "replaces": ", ".join(batch.replaces),
+        "replay of": batch.replay_of,
         "snapshot": str(batch.snapshot_id) if batch.snapshot_id is not None else None,
         "files": batch.files,
         "input bytes": batch.input_bytes,

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headwater.cli.batch import print_errors
-from headwater.cli.output import JsonOption, LimitOption, print_fields, print_json, print_table, say
+from headwater.cli.output import JsonOption, LimitOption, print_error, print_fields, print_json, print_table, say
 from headwater.cli.workspace import workspace
+from headwater.model.runs import FlowRunState
 
 if TYPE_CHECKING:
     from headwater.model.runs import FlowRun
@@ -46,6 +47,17 @@ def show(
     else:
         print_flow_run(found)
         print_errors(found.errors)
+
+
+def show_outcome(run: "FlowRun", *, as_json: bool) -> None:
+    """What a run that was waited for did. Ends the command with status 1 if the run failed."""
+    if as_json:
+        print_json(run)
+    else:
+        print_flow_run(run)
+    if run.state is FlowRunState.FAILED:
+        print_error("\n".join(f"{failure.code}: {failure.message}" for failure in run.errors))
+        raise typer.Exit(1)
 
 
 def print_flow_run(run: "FlowRun") -> None:

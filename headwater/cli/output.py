@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -115,4 +116,6 @@ def jsonable(value: Any) -> Any:  # noqa: ANN401 - anything that a command print
         return sorted((jsonable(entry) for entry in value), key=str)
     if isinstance(value, Iterable):
         return [jsonable(entry) for entry in value]
-    return value
+    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)

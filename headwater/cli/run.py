@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from headwater.cli.flow_run import print_flow_run
-from headwater.cli.output import JsonOption, print_error, print_json
+from headwater.cli.flow_run import show_outcome
+from headwater.cli.output import JsonOption
 from headwater.cli.workspace import workspace
 from headwater.errors import DocumentError
 from headwater.model.documents import Dataflow, Dataset, RunRequest
 from headwater.model.explain import explain
-from headwater.model.runs import FlowRunState
 
 if TYPE_CHECKING:
     from headwater.flows.ingest import Progress
@@ -39,6 +38,10 @@ def run(
     reprocess: Annotated[
         bool, typer.Option("--reprocess", help="Take files that are loaded already, and supersede their rows.")
     ] = False,
+    replaces: Annotated[
+        list[str] | None,
+        typer.Option("--replace-batch", metavar="ID", help="Remove this batch's rows when the run's own are loaded."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every record and load nothing.")] = False,
     row_limit: Annotated[
         int | None, typer.Option(help="Check only so many records of each file; implies --dry-run.")
@@ -55,6 +58,7 @@ def run(
         window_start=window_start,
         window_end=window_end,
         reprocess=reprocess,
+        replaces=replaces or (),
         dry_run=dry_run,
         row_limit=row_limit,
     )
@@ -63,13 +67,7 @@ def run(
         opened.catalog.resources.typed(Dataset, dataflow.target.dataset)
         with _progress(dataflow.name) as progress:
             flow_run = run_dataflow(opened, dataflow, request, progress=progress)
-    if as_json:
-        print_json(flow_run)
-    else:
-        print_flow_run(flow_run)
-    if flow_run.state is FlowRunState.FAILED:
-        print_error("\n".join(f"{failure.code}: {failure.message}" for failure in flow_run.errors))
-        raise typer.Exit(1)
+    show_outcome(flow_run, as_json=as_json)
 
 
 def _request(**options: Any) -> RunRequest:  # noqa: ANN401 - the command's options, each of its own type

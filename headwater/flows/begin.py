@@ -32,7 +32,7 @@ def begin_run(workspace: Workspace, flow: Dataflow, request: RunRequest) -> str:
         if same_dag_run and flow_runs.get(run_id).batch_id is None:
             flow_runs.reuse(run_id, flow, request)
             return run_id
-        if same_dag_run or _is_dead(holder, lease_until):
+        if same_dag_run or is_dead(holder, lease_until):
             log.warning("flow run %s of %s died; closing it", run_id, flow.name)
             close_run(workspace, run_id, failure="the run died before it was finished")
     run = FlowRun(
@@ -60,7 +60,8 @@ def _holder(request: RunRequest) -> str:
     return f"process:{socket.gethostname()}:{os.getpid()}:{started}"
 
 
-def _is_dead(holder: str, lease_until: datetime) -> bool:
+def is_dead(holder: str, lease_until: datetime) -> bool:
+    """Whether nobody works on the run any more: its process is gone, or its lease has run out."""
     kind, _, rest = holder.partition(":")
     if kind == "process":
         host, pid, started = rest.rsplit(":", 2)

@@ -11,9 +11,11 @@ from headwater.catalog.base import utc_now
 from headwater.catalog.ledger import Claim
 from headwater.flows.begin import begin_run
 from headwater.flows.context import COPY_FAILED, RunContext, lease, open_context, recorded
+from headwater.flows.dividing import LargeFiles, divide_large_files, enter_parts
 from headwater.flows.listing import Candidate, Listing, look
 from headwater.flows.plans import compile_run_plan
 from headwater.flows.readiness import overdue_message
+from headwater.flows.removal import check_replaced
 from headwater.flows.selection import MAX_FILES, into_groups
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, RunRequest
@@ -57,11 +59,13 @@ def discover_files(workspace: Workspace, run_id: str) -> Discovery:
     """The second half of `discover`, for a run that has begun."""
     with recorded(workspace, run_id, "discover"):
         context = open_context(workspace, run_id)
+        check_replaced(workspace, context)
         plan = compile_run_plan(context)
         listing = _find_files(workspace, context)
         discovery = _take(workspace, context, listing)
         if discovery.groups and context.request.loads:
-            workspace.lake.ensure_table(context.dataset.name, plan.arrow_schema)
+            day_of = "timestamp" if context.schema.behavior == "time-series" else None
+            workspace.lake.ensure_table(context.dataset.name, plan.arrow_schema, day_of=day_of)
     late = overdue_message(listing.waiting, readiness=context.source.ready, now=listing.looked_at)
     failure = ErrorSummary(code=COPY_FAILED, message=late, step=READINESS) if late is not None else None
     workspace.catalog.flow_runs.set_step_error(run_id, READINESS, failure)
@@ -98,47 +102,75 @@ def _take(workspace: Workspace, context: RunContext, listing: Listing) -> Discov
     if len(candidates) > MAX_FILES:
         notes.append(f"{len(candidates) - MAX_FILES} files are left for the next run; a batch takes {MAX_FILES}")
         candidates = candidates[:MAX_FILES]
-    claims = _claims(candidates, workspace.settings.group_bytes)
-    batch_id, got = _claim(workspace, context, claims)
+    large = divide_large_files(workspace, context, candidates)
+    notes += large.notes
+    claims = _claims(candidates, large, workspace.settings.group_bytes)
+    batch_id, got, groups = _claim(workspace, context, claims, large)
     if len(got) < len(claims):
         notes.append(f"{len(claims) - len(got)} files were taken by another run at the same moment")
     return Discovery(
         flow_run_id=context.run.id,
         batch_id=batch_id,
         dataset=context.dataset.name,
-        groups=sorted({claim.group for claim in got}),
+        groups=groups,
         files=len(got),
         bytes=sum(claim.file.size_bytes or 0 for claim in got),
         notes=notes,
     )
 
 
-def _claims(candidates: list[Candidate], group_bytes: int) -> list[Claim]:
-    groups = into_groups([candidate.file.size_bytes for candidate in candidates], group_bytes=group_bytes)
-    return [
-        Claim(
-            id=str(ULID()),
-            file=candidate.file,
-            group=group,
-            supersedes=candidate.supersedes,
-            expected=candidate.expected,
-        )
-        for candidate, group in zip(candidates, groups, strict=True)
-    ]
+def _claims(candidates: list[Candidate], large: LargeFiles, group_bytes: int) -> list[Claim]:
+    """Claims with their groups: each part of a divided file is a group, and its claim has the first of them."""
+    whole = [c for c in candidates if c.file.path not in large.divisions and c.file.path not in large.left_out]
+    groups = into_groups([candidate.file.size_bytes for candidate in whole], group_bytes=group_bytes)
+    claims = [_new_claim(candidate, group) for candidate, group in zip(whole, groups, strict=True)]
+    group = max(groups, default=-1) + 1
+    for candidate in candidates:
+        if (division := large.divisions.get(candidate.file.path)) is not None:
+            claims.append(_new_claim(candidate, group))
+            group += len(division.parts)
+    return claims
 
 
-def _claim(workspace: Workspace, context: RunContext, claims: list[Claim]) -> tuple[str | None, list[Claim]]:
-    """Enter the claims and open the batch together; returns the batch's id, or None, and the claims that were got."""
+def _new_claim(candidate: Candidate, group: int) -> Claim:
+    return Claim(
+        id=str(ULID()),
+        file=candidate.file,
+        group=group,
+        supersedes=candidate.supersedes,
+        expected=candidate.expected,
+    )
+
+
+def _claim(
+    workspace: Workspace, context: RunContext, claims: list[Claim], large: LargeFiles
+) -> tuple[str | None, list[Claim], list[int]]:
+    """Enter the claims and open the batch together.
+
+    Returns:
+        The batch's id, or None, the claims that were got, and their groups.
+    """
     if not claims:
-        return None, []
+        return None, [], []
     run_id, flow = context.run.id, context.flow.name
     batch_id = str(ULID())
     state = FileState.CLAIMED if context.request.loads else FileState.CHECKED
     with workspace.catalog.transaction() as stores:
         stores.flow_runs.require_open(run_id)
-        got = set(stores.ledger.claim(flow, run_id, claims, state=state))
-        if not got:
-            return None, []
-        stores.batches.create(batch_id=batch_id, dataset=context.dataset.name, flow_run_id=run_id, created_at=utc_now())
+        ids = set(stores.ledger.claim(flow, run_id, claims, state=state))
+        if not ids:
+            return None, [], []
+        stores.batches.create(
+            batch_id=batch_id,
+            dataset=context.dataset.name,
+            flow_run_id=run_id,
+            created_at=utc_now(),
+            replaces=context.request.replaces if context.request.loads else (),
+        )
         stores.flow_runs.set_batch(run_id, batch_id)
-    return batch_id, [claim for claim in claims if claim.id in got]
+        got = [claim for claim in claims if claim.id in ids]
+        groups = {claim.group for claim in got}
+        for claim in got:
+            if (division := large.divisions.get(claim.file.path)) is not None:
+                groups.update(enter_parts(stores, context, claim, division))
+    return batch_id, got, sorted(groups)

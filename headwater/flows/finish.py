@@ -21,7 +21,7 @@ from headwater.flows.load import (
     settle_dry_run,
     settle_success,
 )
-from headwater.flows.notifications import deliver_due, enqueue
+from headwater.flows.notifications import LOAD_WAITS, deliver_due, enqueue
 from headwater.flows.workspace import Workspace
 from headwater.model.runs import Batch, BatchStatus, ErrorSummary, FlowRun, FlowRunState
 from headwater.notify.events import BatchEventCode
@@ -51,7 +51,7 @@ def finish(
     """
     run = _find(workspace, flow, flow_run_id, dag_run_id)
     run = close_run(workspace, run.id, failure=failure)
-    deliver_due(workspace, Selection(flow=run.flow))
+    deliver_due(workspace, Selection(flow=run.flow), within=LOAD_WAITS)
     counts = run.counts
     log.info(
         "flow run %s of %s: %s; %d files, %d read, %d loaded, %d failed",
@@ -83,7 +83,7 @@ def close_run(workspace: Workspace, flow_run_id: str, *, failure: str | None = N
     if run.completed_at is not None:
         return _judge_again(workspace, run) if run.state is FlowRunState.FAILED else run
     if run.batch_id is not None:
-        _complete_batch(workspace, run, failure)
+        complete_batch(workspace, run, failure)
     elif failure is not None and not run.errors:
         workspace.catalog.flow_runs.set_step_error(run.id, "discover", _unexplained("discover", failure))
     return _complete_run(workspace, flow_run_id)
@@ -139,7 +139,7 @@ def _final_state(run: FlowRun, batch: Batch | None) -> FlowRunState:
     return FlowRunState.SUCCESS if batch is not None and batch.files else FlowRunState.NO_NEW_DATA
 
 
-def _complete_batch(workspace: Workspace, run: FlowRun, failure: str | None) -> None:
+def complete_batch(workspace: Workspace, run: FlowRun, failure: str | None) -> None:
     """Settle or give up the run's batch; what the lake says goes before everything else."""
     batch = workspace.catalog.batches.get(str(run.batch_id))
     _, request = workspace.catalog.flow_runs.document(run.id)

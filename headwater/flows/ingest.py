@@ -1,29 +1,31 @@
 """The second step, once per group: fetch, check and stage files."""
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import pyarrow as pa
-from pydantic import ValidationError
 
 from connectors.base import Connector
 from connectors.errors import FileGoneError
 from headwater.catalog.base import utc_now
 from headwater.catalog.batches import GroupReport
 from headwater.catalog.ledger import FileVersion, Verdict
-from headwater.errors import ConflictError, DocumentError, LakeError
+from headwater.errors import ConflictError, LakeError
+from headwater.flows import storms
 from headwater.flows.completeness import find_incompleteness, require_records
-from headwater.flows.context import RunContext, lease, open_context, recorded
+from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.fetch import FetchedFile, fetch_file
-from headwater.flows.plans import compile_run_plan
+from headwater.flows.fetch_part import fetch_part
+from headwater.flows.heartbeat import Heartbeat
+from headwater.flows.plans import compile_run_plan, format_options
 from headwater.flows.workspace import Workspace
 from headwater.formats import FormatOptions
-from headwater.ingest import Plan, read_file
+from headwater.ingest import FileReader, Plan, read_file
+from headwater.model.parts import FilePart
 from headwater.model.records import RecordCounts
 from headwater.model.runs import BatchStatus, FileState, SourceFile, StagedFile
 
@@ -38,7 +40,11 @@ Progress = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupResult:
-    """What a group came to."""
+    """What a group came to.
+
+    `part` is the number of the part of a divided file that it read, None for whole files; `files` then counts the file
+    with its first part. `stopped` says that the batch cannot load, and reading was given up.
+    """
 
     group: int
     files: int
@@ -46,6 +52,8 @@ class GroupResult:
     read: int
     loaded: int
     failed: int
+    part: int | None = None
+    stopped: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,9 +66,10 @@ class _Tally:
     read: int = 0
     staged: int = 0
     failed: int = 0
-    renew_at: float = 0.0
     failed_by_code: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    part: int | None = None
+    stopped: str | None = None
 
     def report(self, group: int, staged: tuple[StagedFile, ...]) -> GroupReport:
         """The group's result.
@@ -76,6 +85,7 @@ class _Tally:
             failed_by_code=dict(self.failed_by_code),
             notes=tuple(self.notes),
             staged=staged,
+            stopped=self.stopped,
         )
 
 
@@ -89,7 +99,7 @@ def ingest_group(
     Raises:
         ConflictError: the run was closed, or its commit has begun; what this attempt staged is removed.
         FileError: a file is not what the dataflow says it is; nothing of the batch will load.
-        connectors.errors.ConnectorError: a file cannot be read.
+        connectors.errors.ConnectorError: a file cannot be read, or was changed since it was divided into parts.
     """
     with recorded(workspace, flow_run_id, f"ingest {group}"):
         context = open_context(workspace, flow_run_id)
@@ -97,7 +107,7 @@ def ingest_group(
         if batches.get(context.batch_id).status is BatchStatus.SUCCESS:
             return _earlier_result(batches.group_reports(context.batch_id), group)
         _begin_attempt(workspace, context, group)
-        report, duplicates = _read_group(workspace, context, group, progress or _silent)
+        report, tally = _read_group(workspace, context, group, progress or _silent)
         try:
             earlier = batches.put_group(context.batch_id, report)
         except ConflictError:
@@ -113,10 +123,12 @@ def ingest_group(
     return GroupResult(
         group=group,
         files=report.files,
-        duplicates=duplicates,
+        duplicates=tally.duplicates,
         read=counts.read,
         loaded=counts.loaded,
         failed=counts.failed,
+        part=tally.part,
+        stopped=report.stopped is not None,
     )
 
 
@@ -166,10 +178,12 @@ class _GroupReader:
     options: FormatOptions
     tally: _Tally
     progress: Progress
+    heartbeat: Heartbeat
+    storm: storms.StormWatch
 
     def read(self, file: SourceFile) -> None:
         """Read one file, unless it is gone, was changed meanwhile, or its bytes are known."""
-        self._renew()
+        self.heartbeat.beat()
         try:
             with fetch_file(self.connector, file, on_bytes=self._on_bytes) as fetched:
                 if fetched.changed is not None:
@@ -181,7 +195,8 @@ class _GroupReader:
                     return
                 verdict = self._verdict(file, fetched)
                 if verdict.state is FileState.CLAIMED:
-                    self._read_records(file, fetched)
+                    self.tally.files += 1
+                    self._read_records(file, fetched.stream, fetched.size_bytes)
                 elif verdict.state is FileState.DUPLICATE:
                     self.tally.duplicates += 1
                     self.tally.notes.append(f"{file.path!r} has the same bytes as {verdict.original!r}")
@@ -191,6 +206,13 @@ class _GroupReader:
                     )
         except FileGoneError:
             self._give_back(file, "was gone before it could be read")
+
+    def read_part(self, file: SourceFile, part: FilePart) -> None:
+        """Read one part of a file; what the file's bytes are was decided when it was divided."""
+        self.tally.part = part.number
+        self.tally.files += part.number == 1
+        with fetch_part(self.connector, file, part, on_bytes=self._on_bytes) as stream:
+            self._read_records(file, stream, part.size_bytes, part)
 
     def _verdict(self, file: SourceFile, fetched: FetchedFile) -> Verdict:
         if file.state is FileState.CHECKED:
@@ -202,18 +224,16 @@ class _GroupReader:
             reprocess=self.context.request.reprocess,
         )
 
-    def _read_records(self, file: SourceFile, fetched: FetchedFile) -> None:
-        source, tally = self.context.source, self.tally
-        before = tally.read
-        tally.files += 1
-        tally.input_bytes += fetched.size_bytes
+    def _read_records(self, file: SourceFile, stream: BinaryIO, size_bytes: int, part: FilePart | None = None) -> None:
+        tally = self.tally
         reader = read_file(
-            fetched.stream,
+            stream,
             self.plan,
             file=file.path,
-            format=source.format,
+            format=self.context.source.format,
             options=self.options,
             row_limit=self.context.request.row_limit,
+            part=part,
         )
         for chunk in reader:
             self.sink.write(chunk.rows, file.id)
@@ -224,10 +244,26 @@ class _GroupReader:
             tally.failed += len(chunk.errors)
             tally.failed_by_code.update(error.problems[0].code for error in chunk.errors)
             self.progress("records", chunk.read)
-            self._renew()
-        tally.notes.extend(reader.report.notes)
-        if self.context.request.row_limit is None:
-            require_records(file, tally.read - before)
+            self.heartbeat.beat()
+            if chunk.errors and self._is_lost(reader, stream, file, part):
+                break
+        tally.input_bytes += size_bytes
+        prefix = "" if part is None else f"part {part.number}: "
+        tally.notes.extend(prefix + note for note in reader.report.notes)
+        if part is None and self.context.request.row_limit is None and tally.stopped is None:
+            require_records(file, reader.read_records)
+
+    def _is_lost(self, reader: FileReader, stream: BinaryIO, file: SourceFile, part: FilePart | None) -> bool:
+        """Whether reading on is of no use; then `tally.stopped` and a note say why, and where."""
+        tally = self.tally
+        position = None if reader.format == "parquet" else tally.input_bytes + stream.tell()
+        here = storms.Progress(read=tally.read, failed=tally.failed, bytes=position)
+        if not self.storm.is_lost(here):
+            return False
+        record = reader.read_records + (part.records_before if part is not None else 0)
+        tally.stopped = self.storm.explain(here, f"at record {record:,} of {file.path!r}")
+        tally.notes.append(tally.stopped)
+        return True
 
     def _leave_incomplete(self, file: SourceFile, reason: str) -> None:
         """Give the file back, and remember why, so that it is read again only when it has changed."""
@@ -244,21 +280,18 @@ class _GroupReader:
 
     def _on_bytes(self, count: int) -> None:
         self.progress("bytes", count)
-        self._renew()
-
-    def _renew(self) -> None:
-        now = time.monotonic()
-        if now >= self.tally.renew_at:
-            self.workspace.catalog.flow_runs.renew(self.context.run.id, lease(self.workspace))
-            self.tally.renew_at = now + lease(self.workspace).total_seconds() / 10
+        self.heartbeat.beat()
 
 
-def _read_group(workspace: Workspace, context: RunContext, group: int, progress: Progress) -> tuple[GroupReport, int]:
-    files = [
-        file
-        for file in workspace.catalog.ledger.of_run(context.run.id, group=group)
-        if file.state in (FileState.CLAIMED, FileState.CHECKED)
-    ]
+def _read_group(
+    workspace: Workspace, context: RunContext, group: int, progress: Progress
+) -> tuple[GroupReport, _Tally]:
+    others = [report for report in workspace.catalog.batches.group_reports(context.batch_id) if report.group != group]
+    given_up = next((report.group for report in others if report.stopped is not None), None)
+    if given_up is not None:
+        stopped = f"nothing was read: the batch cannot load since group {given_up} was stopped"
+        tally = _Tally(stopped=stopped, notes=[stopped])
+        return tally.report(group, ()), tally
     tally = _Tally()
     with ExitStack() as stack:
         connector = stack.enter_context(workspace.connect(context.source.account))
@@ -271,27 +304,44 @@ def _read_group(workspace: Workspace, context: RunContext, group: int, progress:
             connector=connector,
             sink=stage or _Nowhere(),
             rejected=rejected,
-            options=_format_options(context),
+            options=format_options(context),
             tally=tally,
             progress=progress,
+            heartbeat=Heartbeat(workspace, context.run.id),
+            storm=_storm_watch(workspace, context, others),
         )
-        for file in files:
-            reader.read(file)
+        _read_files(reader, group)
     staged = stage.result if stage is not None else ()
     if stage is not None and sum(file.rows for file in staged) != tally.staged:
         raise LakeError(f"batch {context.batch_id} group {group}: {tally.staged} records were checked, {staged} staged")
-    return tally.report(group, staged), tally.duplicates
+    return tally.report(group, staged), tally
+
+
+def _read_files(reader: _GroupReader, group: int) -> None:
+    """Read the group's part of a file, or its files."""
+    catalog, run_id = reader.workspace.catalog, reader.context.run.id
+    files = [f for f in catalog.ledger.of_run(run_id) if f.state in (FileState.CLAIMED, FileState.CHECKED)]
+    divided = catalog.parts.of_group(run_id, group)
+    if divided is not None:
+        file_id, part = divided
+        [file] = [file for file in files if file.id == file_id]
+        reader.read_part(file, part)
+        return
+    for file in files:
+        if file.group == group and reader.tally.stopped is None:
+            reader.read(file)
+
+
+def _storm_watch(workspace: Workspace, context: RunContext, others: Sequence[GroupReport]) -> storms.StormWatch:
+    sizes = [file.size_bytes for file in workspace.catalog.ledger.of_run(context.run.id)]
+    return storms.StormWatch(
+        threshold_percent=context.flow.threshold_percent,
+        records=workspace.settings.storm_records,
+        batch_bytes=None if None in sizes else sum(size or 0 for size in sizes),
+        elsewhere=storms.read_elsewhere(others),
+    )
 
 
 def _stage(workspace: Workspace, context: RunContext, group: int) -> "StageWriter":
     batch = workspace.catalog.batches.get(context.batch_id)
     return workspace.lake.stage(context.dataset.name, batch.id, group, ingested_at=batch.created_at)
-
-
-def _format_options(context: RunContext) -> FormatOptions:
-    try:
-        return FormatOptions.from_json(context.source.format_options)
-    except ValidationError as error:
-        key = "source.format_options"
-        reasons = "; ".join(f"`{'.'.join(map(str, e['loc']))}`: {e['msg']}" for e in error.errors(include_input=False))
-        raise DocumentError(f"dataflow {context.flow.name!r}: `{key}` is wrong: {reasons}", key=key) from None

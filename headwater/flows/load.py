@@ -11,7 +11,8 @@ from headwater.errors import HeadwaterError, ThresholdExceededError
 from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.events import batch_event
 from headwater.flows.notifications import enqueue
-from headwater.flows.schemas import identity_types
+from headwater.flows.removal import finish_removals
+from headwater.flows.schemas import identity_settings, identity_types
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow
 from headwater.model.records import RecordCounts
@@ -89,6 +90,7 @@ def load_lake(workspace: Workspace, flow_run_id: str) -> LakeLoad:
 
 def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
     catalog = workspace.catalog
+    _check_stopped(workspace, context)
     _check_groups(workspace, context)
     _check_threshold(context, batch.counts)
     staged = catalog.batches.staged_files(batch.id)
@@ -97,7 +99,7 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
     with catalog.transaction() as stores:
         stores.flow_runs.require_open(context.run.id)
         stores.batches.stage(batch.id)
-    if staged or supersede:
+    if staged or supersede or batch.replaces:
         snapshot_id = workspace.lake.commit(
             batch.dataset,
             batch.id,
@@ -105,25 +107,47 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
             flow_run_id=context.run.id,
             counts=batch.counts,
             supersede=supersede,
+            replace_batches=batch.replaces,
         )
     with catalog.transaction() as stores:
         settle_success(workspace, stores, context.run.id, snapshot_id)
+    finish_removals(workspace, batch.replaces)
     return catalog.batches.get(batch.id)
+
+
+def _check_stopped(workspace: Workspace, context: RunContext) -> None:
+    """No group was given up as lost."""
+    reports = workspace.catalog.batches.group_reports(context.batch_id)
+    stopped = [report for report in reports if report.stopped is not None]
+    if stopped:
+        cause = max(stopped, key=lambda report: report.counts.failed)
+        raise ThresholdExceededError(
+            f"batch {context.batch_id}: {cause.stopped}. Nothing was loaded; the files will be taken again. See why "
+            f"with `headwater batch errors {context.batch_id}`, then mend the files, the mapping or the schema."
+        )
 
 
 def _check_groups(workspace: Workspace, context: RunContext) -> None:
     """Every file that the run holds was read: a group whose task was only marked as done must not look loaded."""
     reported = {report.group for report in workspace.catalog.batches.group_reports(context.batch_id)}
+    divided = workspace.catalog.parts.groups(context.run.id)
     for file in workspace.catalog.ledger.of_run(context.run.id):
-        if file.state is FileState.CLAIMED and (file.group not in reported or file.sha256 is None):
+        if file.state is not FileState.CLAIMED:
+            continue
+        missing = [group for group in divided.get(file.id, [file.group]) if group not in reported]
+        if missing or file.sha256 is None:
+            group = min(missing, default=file.group)
             raise HeadwaterError(
-                f"{file.path!r} of batch {context.batch_id} was not read: group {file.group} was not ingested to its "
-                f"end. Nothing was loaded. Clear the task `ingest` of group {file.group}, and what follows it."
+                f"{file.path!r} of batch {context.batch_id} was not read: group {group} was not ingested to its "
+                f"end. Nothing was loaded. Clear the task `ingest` of group {group}, and what follows it."
             )
 
 
 def _check_threshold(context: RunContext, counts: RecordCounts) -> None:
     threshold = context.flow.threshold_percent
+    if context.request.replay_of is not None:
+        _check_replay(context, counts)
+        return
     if not counts.failed or counts.failed * 100 <= threshold * counts.read:
         return
     share = counts.failed * 100 / counts.read
@@ -133,6 +157,16 @@ def _check_threshold(context: RunContext, counts: RecordCounts) -> None:
         f"{context.flow.name} tolerates {allowed}. Nothing was loaded; the files will be taken again. "
         f"See why with `headwater batch errors {context.batch_id}`, then mend the files, the mapping or the schema."
     )
+
+
+def _check_replay(context: RunContext, counts: RecordCounts) -> None:
+    if counts.loaded == 0:
+        original = context.request.replay_of
+        raise ThresholdExceededError(
+            f"none of the {counts.failed} rejected records of batch {original} is accepted now. Nothing was loaded. "
+            f"See why with `headwater batch errors {context.batch_id}`, mend the mapping or the schema, and replay "
+            f"{original} again."
+        )
 
 
 def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snapshot_id: int | None) -> None:
@@ -146,6 +180,8 @@ def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snaps
     batch = stores.batches.get(str(run.batch_id))
     errors = rejected_summary(stores, batch, flow)
     stores.batches.settle(batch.id, BatchStatus.SUCCESS, completed_at=now, snapshot_id=snapshot_id, errors=errors)
+    for replaced in batch.replaces:
+        stores.batches.begin_removal(replaced, release_files=False)
     stores.ledger.settle(flow_run_id)
     enqueue(
         stores, batch_event(workspace.settings, "ing_load_success", stores.batches.get(batch.id), flow, now=now), flow
@@ -160,10 +196,13 @@ def rejected_summary(stores: Stores, batch: Batch, flow: Dataflow) -> tuple[Erro
         message = f"{batch.counts.failed} records were rejected; run again with `error_diagnostics` on to see why"
         return (ErrorSummary(code=ROWS_REJECTED_UNSEEN, message=message, record_count=batch.counts.failed),)
     by_code: dict[str, int] = {}
-    for report in stores.batches.group_reports(batch.id):
+    reports = stores.batches.group_reports(batch.id)
+    for report in reports:
         for code, count in report.failed_by_code.items():
             by_code[code] = by_code.get(code, 0) + count
     summary = f"{batch.counts.failed} of {batch.counts.read} records were rejected; the batch's diagnostics say why"
+    if any(report.stopped is not None for report in reports):
+        summary += "; reading was stopped before the end, as the notes say"
     lines = [ErrorSummary(code=ROWS_REJECTED, message=summary, record_count=batch.counts.failed)]
     for code, count in sorted(by_code.items()):
         lines.append(
@@ -201,8 +240,11 @@ def load_identities(workspace: Workspace, flow_run_id: str) -> StoreLoad:
         if not goes_to_profile(context):
             return StoreLoad(batch_id=context.batch_id, counts={})
         load = _batch_load(workspace, context)
+        finish_removals(workspace, workspace.catalog.batches.get(context.batch_id).replaces)
         result = workspace.profile_store.load_identities(load, _rows(workspace, context))
         notes = [f"{count} identities were left out: {reason}" for reason, count in sorted(result.skipped.items())]
+        if result.placeholders:
+            notes.append(f"{result.placeholders} identities look like placeholders and were taken")
         counts = {"identities": result.identities, "links": result.links}
         return _tell(workspace, context, "ig_load_success", counts, notes)
 
@@ -218,6 +260,7 @@ def load_profiles(workspace: Workspace, flow_run_id: str) -> StoreLoad:
         if not goes_to_profile(context):
             return StoreLoad(batch_id=context.batch_id, counts={})
         load = _batch_load(workspace, context)
+        finish_removals(workspace, workspace.catalog.batches.get(context.batch_id).replaces)
         result = workspace.profile_store.load_profiles(load, _rows(workspace, context))
         notes = [f"{count} records made no profile: {reason}" for reason, count in sorted(result.skipped.items())]
         counts = {key: value for key, value in asdict(result).items() if isinstance(value, int) and key != "received"}
@@ -225,7 +268,8 @@ def load_profiles(workspace: Workspace, flow_run_id: str) -> StoreLoad:
 
 
 def _rows(workspace: Workspace, context: RunContext) -> "Iterable[pa.RecordBatch]":
-    return workspace.lake.read_staged(workspace.catalog.batches.staged_files(context.batch_id))
+    staged = workspace.catalog.batches.staged_files(context.batch_id)
+    return workspace.lake.read_batch(context.dataset.name, context.batch_id, staged)
 
 
 def goes_to_profile(context: RunContext) -> bool:
@@ -250,6 +294,8 @@ def _batch_load(workspace: Workspace, context: RunContext) -> "BatchLoad":
         primary_in_identity_map=context.schema.primary_in_identity_map,
         upsert=context.dataset.upsert,
         namespaces=identity_types(workspace.catalog.resources),
+        settings=identity_settings(workspace.catalog.resources),
+        event_expiration_days=context.dataset.event_expiration_days,
     )
 
 

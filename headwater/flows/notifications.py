@@ -1,29 +1,38 @@
 """Notifications: written with the change they tell of, delivered from the outbox afterwards."""
 
 import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final, Literal, cast
-
-from pydantic import SecretStr
+from functools import partial
+from typing import Final, Literal
 
 from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
 from headwater.catalog.outbox import EVERYTHING, Selection
-from headwater.errors import DeliveryError, NotFoundError
-from headwater.flows.accounts import read_secret
+from headwater.errors import SettingsError
+from headwater.flows.attempts import Send, attempt, send_message, send_to_webhook
+from headwater.flows.receivers import is_disabled, open_channel
 from headwater.flows.workspace import Workspace
-from headwater.model.documents import Dataflow, Webhook
-from headwater.model.runs import Delivery, Event
-from headwater.notify import SendResult, WebhookChannel, next_attempt
-from headwater.notify.delivery import GIVE_UP_AFTER
+from headwater.model.documents import Dataflow, Notifier, Webhook
+from headwater.model.runs import Event
+from headwater.notify import WebhookChannel
 
 log = logging.getLogger(__name__)
 
 Step = Literal["lake", "identities", "profiles"]
+_PREFIXES: dict[Step, str] = {"lake": "ing_", "identities": "ig_", "profiles": "ps_"}
 _ATTEMPT_TAKES: Final = timedelta(minutes=1)
 """Longer than any attempt: for so long nobody else tries the same delivery."""
-_PREFIXES: dict[Step, str] = {"lake": "ing_", "identities": "ig_", "profiles": "ps_"}
+_PATIENCE: Final = 5
+"""After so many answers that ask to come again, a webhook is left alone for this time."""
+_AT_ONCE: Final = 8
+"""How many webhooks are told at the same time; each hears of one event at a time."""
+LOAD_WAITS: Final = timedelta(seconds=20)
+"""A flow run begins no attempt after that; what is left is for the deliveries' own Dag."""
+ROUND_TAKES: Final = timedelta(minutes=4)
+"""The same for the deliveries' own Dag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,46 +45,60 @@ class DeliveryReport:
 
 
 def enqueue(stores: Stores, event: Event, flow: Dataflow) -> bool:
-    """Write the event, and a delivery for each webhook that is to get it, in the caller's transaction.
+    """Write the event, and a delivery for each webhook and notifier that is to get it, in the caller's transaction.
 
-    Returns whether it was new: an event is written once for each subject and code.
+    A disabled one finds it in its journal. Returns whether it was new: an event is written once for each subject
+    and code.
     """
-    webhooks = [document for document in stores.resources.list("webhook") if isinstance(document, Webhook)]
-    names = [webhook.name for webhook in webhooks if _subscribes(webhook, event, flow)]
-    added = stores.outbox.add(event, names)
+    known = [*stores.resources.list("webhook"), *stores.resources.list("notifier")]
+    receivers = [receiver for receiver in known if isinstance(receiver, Webhook | Notifier)]
+    concerned = [receiver for receiver in receivers if _subscribes(receiver, event, flow)]
+    pushed = [receiver.name for receiver in concerned if receiver.enabled and not is_disabled(stores, receiver)]
+    silent = [receiver.name for receiver in concerned if receiver.name not in pushed]
+    added = stores.outbox.add(event, pushed, journal_only=silent, reason="it was disabled")
     if added:
-        log.info("event %s for %s, to %d webhooks", event.code, event.subject, len(names))
+        log.info("event %s for %s, to %d receivers", event.code, event.subject, len(pushed))
     return added
 
 
-def _subscribes(webhook: Webhook, event: Event, flow: Dataflow) -> bool:
+def _subscribes(webhook: Webhook | Notifier, event: Event, flow: Dataflow) -> bool:
     concerned = webhook.name in flow.notify or event.dataset in webhook.datasets
-    return webhook.enabled and concerned and event.code in webhook.events
+    return concerned and event.code in webhook.events
 
 
 def deliver(workspace: Workspace, flow_run_id: str, step: Step) -> DeliveryReport:
     """Deliver what the run has to tell of one of its loads. A dead receiver never raises: the outbox keeps it."""
     run = workspace.catalog.flow_runs.get(flow_run_id)
     subjects = [subject for subject in (run.batch_id, run.id) if subject is not None]
-    return deliver_due(workspace, Selection(subjects=subjects, code_prefix=_PREFIXES[step]))
+    return deliver_due(workspace, Selection(subjects=subjects, code_prefix=_PREFIXES[step]), within=LOAD_WAITS)
 
 
-def deliver_due(workspace: Workspace, selection: Selection = EVERYTHING) -> DeliveryReport:
-    """Deliver what is due. A dead receiver never raises, and is asked once only, so that it delays nobody for long."""
+def deliver_due(
+    workspace: Workspace, selection: Selection = EVERYTHING, *, within: timedelta = ROUND_TAKES
+) -> DeliveryReport:
+    """Deliver what is due. A dead or slow receiver never raises, and delays no other.
+
+    Each webhook hears of its events in turn, several webhooks at once. Who does not answer is not asked again in this
+    call, and no attempt begins later than `within`; one takes at most 10 seconds, with the challenge before it 20.
+    E-mails and Slack messages are sent afterwards, where the workspace has a messenger; flow runs have none.
+    """
     outbox = workspace.catalog.outbox
+    deadline = time.monotonic() + within.total_seconds()
+    names = outbox.webhooks_due(selection, now=utc_now())
+    notifiers = {notifier.name for notifier in workspace.catalog.resources.list("notifier")}
+    webhooks = [name for name in names if name not in notifiers]
     delivered = 0
-    failing: frozenset[str] = frozenset()
-    while due := outbox.due(replace(selection, without=failing), now=utc_now()):
-        for delivery in due:
-            if delivery.webhook in failing or not outbox.take(delivery, until=utc_now() + _ATTEMPT_TAKES):
-                continue
-            if _attempt(workspace, delivery):
-                delivered += 1
-            else:
-                failing |= {delivery.webhook}
+    if webhooks and (channel := _channel(workspace)) is not None:
+        send = partial(send_to_webhook, workspace, channel)
+        serve = partial(_serve, workspace, send, selection, deadline)
+        with ThreadPoolExecutor(min(_AT_ONCE, len(webhooks)), thread_name_prefix="webhook") as threads:
+            delivered = sum(threads.map(serve, webhooks))
+    if workspace.messenger is not None:
+        send = partial(send_message, workspace, workspace.messenger)
+        delivered += sum(_serve(workspace, send, selection, deadline, name) for name in names if name in notifiers)
     waiting = outbox.waiting(selection)
     notes = [
-        f"{delivery.event.code} of {delivery.event.subject} has not reached webhook {delivery.webhook!r} "
+        f"{delivery.event.code} of {delivery.event.subject} has not reached {delivery.webhook!r} "
         f"({delivery.last_error}); next attempt at {delivery.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC"
         for delivery in waiting
         if delivery.last_error is not None
@@ -85,42 +108,28 @@ def deliver_due(workspace: Workspace, selection: Selection = EVERYTHING) -> Deli
     return DeliveryReport(delivered=delivered, pending=len(waiting), notes=notes)
 
 
-def _attempt(workspace: Workspace, delivery: Delivery) -> bool:
-    """Send one event to one webhook and enter the outcome; True if it was taken."""
-    outbox = workspace.catalog.outbox
-    event = delivery.event
-    result = _send(workspace, delivery)
-    if result.ok:
-        outbox.delivered(event.id, delivery.webhook)
-        return True
-    now = utc_now()
-    if result.retryable:
-        outbox.expire(delivery.webhook, created_before=now - GIVE_UP_AFTER, reason=result.detail)
-    again = next_attempt(delivery.attempts + 1, now, created_at=event.created_at) if result.retryable else None
-    if again is None:
-        log.error("event %s for webhook %r is given up: %s", event.id, delivery.webhook, result.detail)
-        outbox.give_up(event.id, delivery.webhook, reason=result.detail)
-    else:
-        outbox.retry(event.id, delivery.webhook, reason=result.detail, next_attempt_at=again)
-    return False
-
-
-def _send(workspace: Workspace, delivery: Delivery) -> SendResult:
-    resources, outbox = workspace.catalog.resources, workspace.catalog.outbox
+def _channel(workspace: Workspace) -> WebhookChannel | None:
+    """The way to webhooks; None, and a line in the log, while the installation's signing keys cannot be read."""
     try:
-        stored = resources.stored("webhook", delivery.webhook)
-        webhook = cast(Webhook, stored.document)
-        secret = _secret(webhook)
-        channel = WebhookChannel(allow_private=workspace.settings.allow_private_webhooks)
-        if outbox.verified_etag(webhook.name) != stored.etag:
-            channel.verify(webhook, secret)
-            outbox.set_verified(webhook.name, stored.etag)
-    except (NotFoundError, DeliveryError) as error:
-        return SendResult(ok=False, retryable=True, status=None, detail=str(error))
-    return channel.send(delivery.event, webhook, secret, attempts=delivery.attempts)
-
-
-def _secret(webhook: Webhook) -> SecretStr | None:
-    if webhook.secret is None:
+        return open_channel(workspace.settings)
+    except SettingsError as error:
+        log.error("no notification is delivered until this is mended: %s", error)  # noqa: TRY400 - the message is enough
         return None
-    return SecretStr(read_secret(webhook.secret, of=f"webhook {webhook.name!r}, `secret`"))
+
+
+def _serve(workspace: Workspace, send: Send, selection: Selection, deadline: float, webhook: str) -> int:
+    """Deliver what is due to one webhook, until it does not answer; returns how many events it took."""
+    outbox = workspace.catalog.outbox
+    delivered = failed = 0
+    while due := outbox.due(replace(selection, webhook=webhook), now=utc_now()):
+        for delivery in due:
+            if time.monotonic() >= deadline:
+                return delivered
+            if not outbox.take(delivery, until=utc_now() + _ATTEMPT_TAKES):
+                continue
+            result = attempt(workspace, send, delivery)
+            delivered += result.ok
+            failed += result.retryable
+            if failed >= _PATIENCE or (result.retryable and result.status is None):
+                return delivered
+    return delivered

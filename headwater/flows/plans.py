@@ -1,8 +1,12 @@
-"""The row engine's plan for a run: compiled once per schema version and mapping set."""
+"""How a run's records are read: format options, and the row engine's plan, compiled once per schema and mapping set."""
 
 from functools import lru_cache
 
+from pydantic import ValidationError
+
+from headwater.errors import DocumentError
 from headwater.flows.context import RunContext
+from headwater.formats import FormatOptions
 from headwater.ingest import Plan, compile_plan
 
 
@@ -13,6 +17,20 @@ def compile_run_plan(context: RunContext) -> Plan:
         MappingError: the mapping set does not fit the schema.
     """
     return _compile(_Key(context))
+
+
+def format_options(context: RunContext) -> FormatOptions:
+    """What the dataflow says about the format of its files.
+
+    Raises:
+        DocumentError: an option is wrong, or unknown.
+    """
+    try:
+        return FormatOptions.from_json(context.source.format_options)
+    except ValidationError as error:
+        key = "source.format_options"
+        reasons = "; ".join(f"`{'.'.join(map(str, e['loc']))}`: {e['msg']}" for e in error.errors(include_input=False))
+        raise DocumentError(f"dataflow {context.flow.name!r}: `{key}` is wrong: {reasons}", key=key) from None
 
 
 class _Key:

@@ -36,7 +36,8 @@ def _run_steps(workspace: Workspace, run_id: str, progress: Progress | None) -> 
     if progress is not None:
         progress("total", discovery.bytes)
     for group in discovery.groups:
-        ingest_group(workspace, run_id, group, progress=progress)
+        if ingest_group(workspace, run_id, group, progress=progress).stopped:
+            break
     if discovery.groups:
         load_lake(workspace, run_id)
         load_identities(workspace, run_id)

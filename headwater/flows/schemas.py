@@ -1,7 +1,8 @@
 """The catalog's XDM resources, composed."""
 
 from headwater.catalog.resources import ResourceStore
-from headwater.model.documents import IdentityNamespace, IdentityType
+from headwater.errors import ConflictError
+from headwater.model.documents import IdentityNamespace, IdentitySettings, IdentityType
 from headwater.xdm import ResolvedSchema, SchemaRegistry, XdmResource
 
 _XDM_KINDS = ("data_type", "class", "field_group", "schema", "descriptor")
@@ -29,3 +30,19 @@ def identity_types(resources: ResourceStore) -> dict[str, IdentityType]:
     """The type of each of the catalog's own identity namespaces, by code as written."""
     documents = resources.list("identity_namespace")
     return {document.name: document.type for document in documents if isinstance(document, IdentityNamespace)}
+
+
+def identity_settings(resources: ResourceStore) -> IdentitySettings | None:
+    """The sandbox's identity settings; None for none.
+
+    Raises:
+        ConflictError: there are several.
+    """
+    found = [each for each in resources.list("identity_settings") if isinstance(each, IdentitySettings)]
+    if len(found) > 1:
+        names = " and ".join(repr(each.name) for each in found)
+        raise ConflictError(
+            f"the catalog has several identity settings, {names}. Nothing was loaded. There is one at most: delete the"
+            " others."
+        )
+    return found[0] if found else None

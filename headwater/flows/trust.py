@@ -1,9 +1,10 @@
-"""Trust on first use: shown, asked for, and for one check only."""
+"""The check of an account, and trust on first use: shown, asked for, and for one check only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connectors.base import CheckStep
-from connectors.errors import UntrustedHostError
+from connectors.errors import ConfigurationError, ConnectorError, UntrustedHostError
+from headwater.flows.account_check import Outcome, StepVerdict, failed_steps, take_steps
 from headwater.flows.workspace import Workspace
 
 
@@ -24,14 +25,19 @@ class FirstUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountCheck:
-    """The steps of a check that went well; `first_use` if the server was trusted for this check only."""
+    """The verdicts of a check, step by step; `first_use` if the server was trusted for this check only."""
 
-    steps: tuple[CheckStep, ...]
+    steps: tuple[StepVerdict, ...]
     first_use: FirstUse | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether no step failed."""
+        return all(step.outcome is not Outcome.FAILED for step in self.steps)
 
 
 def check_account(workspace: Workspace, account: str, *, trust: bool = False) -> AccountCheck:
-    """Reach the source of an account, verify it, log in and list.
+    """Reach the source of an account, verify it, log in, list, and read the first bytes of a file.
 
     Args:
         workspace: The installation.
@@ -41,15 +47,35 @@ def check_account(workspace: Workspace, account: str, *, trust: bool = False) ->
 
     Raises:
         NotFoundError: There is no such account.
-        connectors.errors.ConnectorError: A step failed.
+        connectors.errors.ConfigurationError: The account's parameters are wrong, so that nothing can be tried.
     """
     try:
-        with workspace.connect(account) as connector:
-            return AccountCheck(steps=connector.check().steps)
-    except UntrustedHostError as error:
-        field = workspace.account_config(account).pin_field
-        if not trust or error.trusted or not error.presented or field is None:
-            raise
-        first_use = FirstUse(presented=error.presented, field=field, value=error.presented.split()[-1])
-    with workspace.connect(account, changes={first_use.field: first_use.value}) as connector:
-        return AccountCheck(steps=connector.check().steps, first_use=first_use)
+        return AccountCheck(steps=_take_steps(workspace, account))
+    except ConfigurationError:
+        raise
+    except ConnectorError as error:
+        first_use = _first_use(workspace, account, error) if trust else None
+        if first_use is None:
+            return AccountCheck(steps=failed_steps(error))
+    try:
+        steps = _take_steps(workspace, account, {first_use.field: first_use.value})
+    except ConnectorError as error:
+        steps = failed_steps(error)
+    return AccountCheck(steps=steps, first_use=first_use)
+
+
+def _take_steps(
+    workspace: Workspace, account: str, changes: Mapping[str, object] | None = None
+) -> tuple[StepVerdict, ...]:
+    with workspace.connect(account, changes=changes) as connector:
+        return take_steps(connector)
+
+
+def _first_use(workspace: Workspace, account: str, error: ConnectorError) -> FirstUse | None:
+    """What to trust for once, if that is what the check failed at, and the account names nothing."""
+    if not isinstance(error, UntrustedHostError) or error.trusted or not error.presented:
+        return None
+    field = workspace.account_config(account).pin_field
+    if field is None:
+        return None
+    return FirstUse(presented=error.presented, field=field, value=error.presented.split()[-1])

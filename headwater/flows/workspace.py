@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from headwater.catalog.catalog import Catalog
 from headwater.flows.accounts import AccountResolver, DocumentAccounts
+from headwater.flows.messages import Messenger
 from headwater.flows.slots import AccountSlots
 from headwater.settings import Settings
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 class Workspace:
     """The catalog, and lake, diagnostics and profile store, each opened when it is first used.
 
+    `messenger` sends e-mails and Slack messages; without one, they wait.
+
     Close it, or use it as a context manager. One thread at a time.
     """
 
@@ -26,6 +29,7 @@ class Workspace:
         self.settings = settings
         self.catalog = catalog
         self.accounts = accounts
+        self.messenger: Messenger | None = None
 
     @cached_property
     def lake(self) -> "Lake":

@@ -85,6 +85,19 @@ def open_contents(stream: BinaryIO, *, file: str, options: FormatOptions | None 
         raise FileError(f"{file}: the archive holds no file with content", code=FILE_EMPTY)
 
 
+def find_wrapper(source: ByteSource, *, file: str, options: FormatOptions) -> str | None:
+    """What would have to be taken off first, as it is declared or found; None of a plain content.
+
+    Raises:
+        FileError: "200" for what is not supported.
+    """
+    start = source.peek(_PEEK_BYTES)
+    wrapper = next(iter(_DECLARED.get(options.compression_type or "", ())), None) or _wrapper_of(start)
+    if wrapper is None:
+        _refuse_unsupported(start, file)
+    return wrapper
+
+
 class _Opener:
     """Takes the layers off one file."""
 
@@ -128,11 +141,7 @@ class _Opener:
         """What is to be taken off here, None if nothing."""
         start = content.source.peek(_PEEK_BYTES)
         depth = len(content.layers)
-        wrapper: str | None = compression_of(start)
-        if start.startswith(ZIP_MAGIC):
-            wrapper = "zip"
-        elif wrapper is None and is_tar(start):
-            wrapper = "tar"
+        wrapper = _wrapper_of(start)
         if not content.is_member and depth < len(self._expected):
             wrapper = self._as_declared(wrapper, depth, start)
         if wrapper is None:
@@ -169,6 +178,12 @@ class _Opener:
                 while piece := content.source.read(_SPOOL_BYTES):
                     spool.write(piece)
                 yield from zip_members(cast(BinaryIO, spool), self._allowance, file=content.file)
+
+
+def _wrapper_of(start: bytes) -> str | None:
+    if start.startswith(ZIP_MAGIC):
+        return "zip"
+    return compression_of(start) or ("tar" if is_tar(start) else None)
 
 
 def _refuse_unsupported(start: bytes, file: str) -> None:

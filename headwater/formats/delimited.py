@@ -50,8 +50,12 @@ class Grammar:
         return self.beside_delimiters.sub(b"", record).count(self.delimiter) + 1
 
 
-def delimited_blocks(source: ByteSource, options: FormatOptions, limits: Limits) -> Iterator[Block]:
-    """All records of a delimited text, the header first. Empty lines hold no record.
+def delimited_blocks(
+    source: ByteSource, options: FormatOptions, limits: Limits, *, line: int = 1, header: bytes | None = None
+) -> Iterator[Block]:
+    """All records of a delimited text, the header first unless it is given; `line` is the number of its first line.
+
+    Empty lines hold no record.
 
     A record that does not follow RFC 4180 (text after a closing quote, a quote that is never closed) is unreadable, and
     the next line is the next record. A quote is also taken for never closed where the field ends badly, or in a record
@@ -59,7 +63,7 @@ def delimited_blocks(source: ByteSource, options: FormatOptions, limits: Limits)
     """
     if source.peek(len(UTF8_BOM)) == UTF8_BOM:
         source.read(len(UTF8_BOM))
-    framer = _Framer(Grammar(options), limits, offset=source.position)
+    framer = _Framer(Grammar(options), limits, offset=source.position, line=line, header=header)
     rest = b""
     while piece := source.read(limits.block_bytes):
         cut = piece.rfind(b"\n") + 1
@@ -78,12 +82,12 @@ def delimited_blocks(source: ByteSource, options: FormatOptions, limits: Limits)
 class _Framer:
     """Puts lines together to records, and keeps count of where they are."""
 
-    def __init__(self, grammar: Grammar, limits: Limits, *, offset: int) -> None:
+    def __init__(self, grammar: Grammar, limits: Limits, *, offset: int, line: int, header: bytes | None) -> None:
         self._grammar = grammar
         self._limits = limits
         self._offset = offset
-        self._line = 1
-        self._width = 0
+        self._line = line
+        self._width = 0 if header is None else grammar.width(header)
         self._open: list[bytes] = []
         self._open_bytes = 0
 
@@ -154,11 +158,12 @@ class _Framer:
     def _continue(self, line: bytes, builder: BlockBuilder) -> None:
         self._open.append(line)
         self._open_bytes += len(line) + 1
+        if self._open_bytes > self._limits.max_record_bytes:
+            self._give_up(builder, "a quoted field that begins on this line is not closed within the limit")
+            return
         grammar = self._grammar
         ended = line.removesuffix(b"\r")
         if grammar.quote not in line or grammar.continues.fullmatch(line) or grammar.reopens.fullmatch(line):
-            if self._open_bytes > self._limits.max_record_bytes:
-                self._give_up(builder, "a quoted field that begins on this line is not closed within the limit")
             return
         record = b"\n".join([*self._open[:-1], ended])
         fault = None if grammar.closes.fullmatch(ended) else self._why(ended)
@@ -192,8 +197,10 @@ class _Framer:
         """Report the line on which a field was opened, and look at those after it on their own."""
         first, *others = self._open
         self._open = []
+        skipped, self._skipped = self._skipped, 0
         self._emit(builder, first.removesuffix(b"\r"), [first], reason)
-        for line in others:
+        for number, line in enumerate(others, 1):
+            self._skipped = skipped if number == len(others) else 0
             self._add(line, builder)
 
     def _emit(self, builder: BlockBuilder, record: bytes, lines: list[bytes], fault: str | None = None) -> None:

@@ -12,8 +12,8 @@ from headwater.formats.spread import begins_spread, spread_blocks
 _BLANK = b" \t\r\n"
 
 
-def json_blocks(source: ByteSource, limits: Limits, *, file: str) -> Iterator[Block]:
-    """All records of a JSON text.
+def json_blocks(source: ByteSource, limits: Limits, *, file: str, line: int = 1) -> Iterator[Block]:
+    """All records of a JSON text; `line` is the number of its first line.
 
     A text whose first character is `[` is an array; what follows the array is read on. Where a record begins that is
     written over several lines, all the rest is taken to be written so; otherwise it is read by lines.
@@ -21,9 +21,7 @@ def json_blocks(source: ByteSource, limits: Limits, *, file: str) -> Iterator[Bl
     Raises:
         FileError: "200" for an array that is not closed, or a record in it that does not end.
     """
-    if source.peek(len(UTF8_BOM)) == UTF8_BOM:
-        source.read(len(UTF8_BOM))
-    line = _skip_blanks(source, 1)
+    line = skip_to_text(source, line)
     while source.peek(1) == b"[":
         source.read(1)
         array = ArrayReader(source, limits, file=file, line=line)
@@ -31,6 +29,13 @@ def json_blocks(source: ByteSource, limits: Limits, *, file: str) -> Iterator[Bl
         line = _skip_blanks(source, array.line)
     blocks = spread_blocks if begins_spread(source, limits) else line_blocks
     yield from blocks(source, limits, line=line)
+
+
+def skip_to_text(source: ByteSource, line: int) -> int:
+    """Skip a byte order mark and white space; the line reached."""
+    if source.peek(len(UTF8_BOM)) == UTF8_BOM:
+        source.read(len(UTF8_BOM))
+    return _skip_blanks(source, line)
 
 
 def _skip_blanks(source: ByteSource, line: int) -> int:

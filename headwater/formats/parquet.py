@@ -46,16 +46,6 @@ def parquet_batches(stream: BinaryIO, *, file: str) -> Iterator[pa.RecordBatch]:
                     yield from _in_parts(batch)
 
 
-def count_rows(stream: BinaryIO, *, file: str) -> int:
-    """How many rows a Parquet file says that it has.
-
-    Raises:
-        FileError: "200" if the file cannot be read as Parquet.
-    """
-    with _translated(file), pq.ParquetFile(stream, memory_map=False) as parquet:
-        return int(parquet.metadata.num_rows)
-
-
 @contextmanager
 def _translated(file: str) -> Iterator[None]:
     """Arrow's errors as ours."""

@@ -14,14 +14,18 @@ class Readable(Protocol):
 class ByteSource:
     """Full reads, looking ahead, and putting back, over any stream. Does not close it.
 
+    Args:
+        stream: The bytes.
+        position: Offset of the stream's first byte in its file.
+
     Attributes:
         position: Offset of the next byte that `read` returns.
     """
 
-    def __init__(self, stream: Readable) -> None:
+    def __init__(self, stream: Readable, position: int = 0) -> None:
         self._stream = stream
         self._ahead = b""
-        self.position = 0
+        self.position = position
 
     def read(self, size: int) -> bytes:
         """Return exactly `size` bytes, or what is left if the stream ends before."""

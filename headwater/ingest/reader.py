@@ -13,21 +13,21 @@ from headwater.formats.charsets import as_utf8, utf16_of
 from headwater.formats.contents import Content, open_contents
 from headwater.formats.delimited import delimited_blocks
 from headwater.formats.detect import FormatName, detect_format
-from headwater.formats.expansion import FREE_BYTES, MAX_EXPANSION
 from headwater.formats.fields import mark_headers, read_header
-from headwater.formats.json_text import json_blocks
+from headwater.formats.json_text import json_blocks, skip_to_text
+from headwater.formats.lines import line_blocks
 from headwater.formats.options import FormatOptions
-from headwater.formats.parquet import count_rows, parquet_batches
+from headwater.formats.parquet import parquet_batches
 from headwater.formats.parquet_rows import ParquetRows
+from headwater.formats.source import ByteSource
 from headwater.ingest.assemble import Place
 from headwater.ingest.collector import paused_collector
 from headwater.ingest.engine import Engine
 from headwater.ingest.plan import Plan
 from headwater.ingest.report import Chunk, FileReport, MemberRows, Observations
+from headwater.model.parts import FilePart
 from headwater.timestamps.options import TimestampOptions
 
-_SHORTEST: Final = {"json": 3, "csv": 2, "parquet": 1}
-"""Bytes of the shortest good record with what stands before the next: `{}` or one character, and a line end."""
 MOST_RECORDS: Final = 16_384
 """How many records a chunk has at most."""
 
@@ -44,6 +44,7 @@ class FileReader(Iterator[Chunk]):
         format: str,
         options: FormatOptions,
         row_limit: int | None,
+        part: FilePart | None,
     ) -> None:
         self._stream = stream
         self._file = file
@@ -51,13 +52,27 @@ class FileReader(Iterator[Chunk]):
         self._given_options = options
         self._plan = plan.with_timestamps(_timestamps(options)) if options.timestamps else plan
         self._seen = Observations()
-        self._contents = open_contents(stream, file=file, options=options)
-        self._rows: int | None = None
-        self._begin(next(self._contents))
+        self._part = part
+        if part is None:
+            self._contents = open_contents(stream, file=file, options=options)
+            self._begin(next(self._contents))
+        else:
+            self._contents = iter(())
+            self._begin_part(part)
         self._chunks = self._read(row_limit)
 
     def __next__(self) -> Chunk:
         return next(self._chunks)
+
+    @property
+    def format(self) -> str:
+        """What the content is: `json`, `csv` or `parquet`."""
+        return self._format
+
+    @property
+    def read_records(self) -> int:
+        """How many records were read so far."""
+        return self._seen.read
 
     @property
     def report(self) -> FileReport:
@@ -66,39 +81,29 @@ class FileReader(Iterator[Chunk]):
             file=self._file, format_name=self._format, compression=", ".join(self._content.layers) or None
         )
 
-    def is_lost(self, threshold_percent: float, *, size_bytes: int) -> bool:
-        """Whether more than so many percent of the file's records are bad, however good all those are that still come.
-
-        Then reading on decides nothing: the iteration may be left at any chunk, and nothing of the file is kept here.
-
-        Args:
-            threshold_percent: The share of bad records that is tolerated, 0 to 100.
-            size_bytes: Size of the file as it is stored.
-        """
-        most = self._seen.read + self._most_left(size_bytes)
-        return self._seen.failed * 100 > threshold_percent * most
-
-    def _most_left(self, size_bytes: int) -> int:
-        """How many good records may still come at most."""
-        if self._rows is not None:
-            return self._rows - self._seen.read
-        if self._content.layers:
-            size_bytes = max(FREE_BYTES, MAX_EXPANSION * size_bytes)
-        shortest = min(_SHORTEST.values()) if self._content.is_member else _SHORTEST[self._format]
-        return max(0, size_bytes - self._reached) // shortest + 1
-
     def _begin(self, content: Content) -> None:
         """Make a content the one that is read."""
         self._content = content
         self._source = content.source
         self._options = self._given_options
         self._rows_before = self._seen.read
-        self._reached = 0
         wide = utf16_of(content.source, self._options.encoding, file=content.file)
         if wide is not None:
             self._options = self._options.model_copy(update={"encoding": wide})
             self._source = as_utf8(content.source, wide)
         self._format: FormatName = detect_format(self._source, file=content.file, declared=self._declared)
+
+    def _begin_part(self, part: FilePart) -> None:
+        """Make a part the one content: only plain text is divided, and what it is was told then."""
+        self._source = ByteSource(self._stream, part.offset)
+        self._content = Content(file=self._file, source=self._source, layers=(), is_member=False)
+        self._options = self._given_options
+        self._rows_before = 0
+        self._format = part.format
+
+    @property
+    def _first_line(self) -> int:
+        return 1 if self._part is None else self._part.first_line
 
     def _read(self, row_limit: int | None) -> Iterator[Chunk]:
         while True:
@@ -131,8 +136,7 @@ class FileReader(Iterator[Chunk]):
     def _open(self) -> tuple[Iterator[Block], Engine]:
         match self._format:
             case "json":
-                blocks = json_blocks(self._source, self._options.limits, file=self._content.file)
-                return blocks, self._plan.json_engine()
+                return self._json_blocks(), self._plan.json_engine()
             case "csv":
                 return self._open_delimited()
             case _:
@@ -141,8 +145,19 @@ class FileReader(Iterator[Chunk]):
                     return (part.as_block() for part in rows), self._plan.json_engine(rule="parquet")
                 return (Block(records=part) for part in rows), self._plan.parquet_engine()
 
+    def _json_blocks(self) -> Iterator[Block]:
+        """A file that was divided has a record to a line, whatever the lines of one part look like."""
+        if self._part is None:
+            return json_blocks(self._source, self._options.limits, file=self._content.file)
+        line = skip_to_text(self._source, self._first_line)
+        return line_blocks(self._source, self._options.limits, line=line)
+
     def _open_delimited(self) -> tuple[Iterator[Block], Engine]:
-        blocks = delimited_blocks(self._source, self._options, self._options.limits)
+        header = None if self._part is None else self._part.header
+        limits = self._options.limits
+        blocks = delimited_blocks(self._source, self._options, limits, line=self._first_line, header=header)
+        if header is not None:
+            return (mark_headers(block, header) for block in blocks), self._delimited_engine(header)
         first = next(block for block in blocks if block.records)
         if 0 in first.faults:
             raise FileError(
@@ -150,8 +165,7 @@ class FileReader(Iterator[Chunk]):
                 code=FILE_MISMATCH,
             )
         names = first.records[0]
-        header = read_header(names, self._options, file=self._content.file)
-        engine, self._seen.unused_columns = self._plan.delimited_engine(header, self._options, file=self._content.file)
+        engine = self._delimited_engine(names)
 
         def records() -> Iterator[Block]:
             yield mark_headers(first.part(1), names)
@@ -160,30 +174,32 @@ class FileReader(Iterator[Chunk]):
 
         return records(), engine
 
+    def _delimited_engine(self, header: bytes) -> Engine:
+        file = self._content.file
+        names = read_header(header, self._options, file=file)
+        engine, self._seen.unused_columns = self._plan.delimited_engine(names, self._options, file=file)
+        return engine
+
     def _parquet_batches(self) -> Iterator[pa.RecordBatch]:
         """Parquet is read from its end: a stream that cannot be wound back is kept in a temporary file meanwhile."""
-        file = self._content.file
         if not self._content.layers and self._stream.seekable():
-            self._rows = count_rows(self._stream, file=file)
-            yield from parquet_batches(self._stream, file=file)
+            yield from parquet_batches(self._stream, file=self._content.file)
             return
         with TemporaryFile() as copy:
             while piece := self._source.read(self._options.limits.block_bytes):
                 copy.write(piece)
-            if not self._content.is_member:
-                self._rows = count_rows(copy, file=file)
-            yield from parquet_batches(copy, file=file)
+            yield from parquet_batches(copy, file=self._content.file)
 
     def _take(self, engine: Engine, block: Block) -> Chunk:
         with paused_collector():
             chunk = engine.read(block, self._place(), self._seen)
-        self._reached = block.offsets[-1] if block.offsets else self._reached
         self._seen.read += chunk.read
         self._seen.failed += len(chunk.errors)
         return chunk
 
     def _place(self) -> Place:
-        first_row = self._seen.read - self._rows_before + 1
+        before = 0 if self._part is None else self._part.records_before
+        first_row = before + self._seen.read - self._rows_before + 1
         return Place(file=self._content.file, first_row=first_row, rows_before=self._rows_before)
 
 
@@ -214,6 +230,7 @@ def read_file(
     format: str = "auto",
     options: FormatOptions | None = None,
     row_limit: int | None = None,
+    part: FilePart | None = None,
 ) -> FileReader:
     """Read a file's records, checked and converted, in chunks of bounded size.
 
@@ -228,10 +245,14 @@ def read_file(
         format: `auto`, `json`, `ndjson`, `csv` or `parquet`.
         options: Of the format.
         row_limit: Only so many records are read.
+        part: What part of a divided file the stream is (`headwater.formats.parts`); None for a whole file. Rows and
+            errors are those that reading the whole file gives for these records.
 
     Raises:
         FileError: the file is not what it is declared to be, is empty or damaged. It may come after some chunks, which
             then mean nothing: a file counts as read only when the iteration ends.
         DocumentError: the options for timestamps are wrong.
     """
-    return FileReader(stream, plan, file=file, format=format, options=options or FormatOptions(), row_limit=row_limit)
+    return FileReader(
+        stream, plan, file=file, format=format, options=options or FormatOptions(), row_limit=row_limit, part=part
+    )

@@ -96,6 +96,10 @@ class FileReport:
                 f"{self.file}: values that the mapping could not convert were left out (MAPPER-3700-400): "
                 f"{_listed(self.left_out)}"
             )
+        mixed = {pointer: rules for pointer, rules in self.rules.items() if len(rules) > 1}
+        if mixed:
+            read = (f"{pointer} as {_listed(rules)}" for pointer, rules in list(mixed.items())[:_MOST_NAMED])
+            notes.append(f"{self.file}: values of one field were read by several rules: {'; '.join(read)}")
         return tuple(notes)
 
 

@@ -5,15 +5,20 @@ Start with `Lake` (in `lake.py`). Importing this room loads pyarrow and pyiceber
 
 from headwater.lake.diagnostics import Diagnostics, DiagnosticsFile, DiagnosticsWriter, raw_record
 from headwater.lake.lake import Lake
+from headwater.lake.maintenance import BatchFacts, Maintained
+from headwater.lake.references import BatchSnapshot
 from headwater.lake.schemas import SYSTEM_COLUMN
 from headwater.lake.staging import StageWriter
 
 __all__ = [
     "SYSTEM_COLUMN",
+    "BatchFacts",
+    "BatchSnapshot",
     "Diagnostics",
     "DiagnosticsFile",
     "DiagnosticsWriter",
     "Lake",
+    "Maintained",
     "StageWriter",
     "raw_record",
 ]

@@ -6,19 +6,18 @@ processes that commit the same batch cannot both succeed. After an error whose o
 """
 
 import logging
-import random
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.io.pyarrow import parquet_file_to_data_file
-from pyiceberg.table import Table, TableProperties
+from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
 from headwater.errors import LakeError
-from headwater.lake.replacing import Replacements
+from headwater.lake.attempts import data_files, growing_waits, single_attempt
+from headwater.lake.replacing import RemovedRows, Replacements
 from headwater.model.runs import StagedFile
 
 _log = logging.getLogger(__name__)
@@ -28,17 +27,15 @@ BATCH_PROPERTY: Final = "headwater.batch-id"
 GIVEN_UP_PROPERTY: Final = "headwater.given-up"
 """Marks a snapshot that adds nothing but says that its batch never will be committed."""
 PATIENCE_SECONDS: Final = 300.0
-_FIRST_WAIT_SECONDS: Final = 0.05
-_LONGEST_WAIT_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchCommit:
-    """What one commit does: add `files`, and remove the rows that came from the source files in `supersede`."""
+    """What one commit does: add `files`, and remove the rows in `removed`."""
 
     batch_id: str
     files: Sequence[StagedFile]
-    supersede: Collection[str] = ()
+    removed: RemovedRows = field(default_factory=RemovedRows)
     properties: Mapping[str, str]
 
 
@@ -90,9 +87,9 @@ def commit_batch(table: Table, commit: BatchCommit, *, patience_seconds: float =
         pyiceberg.exceptions.CommitFailedException: others were faster for `patience_seconds`; nothing was changed.
         Exception: what pyiceberg raised, if the batch is not in the table after it.
     """
-    replacements = Replacements(table, commit.batch_id, commit.supersede)
+    replacements = Replacements(table, commit.batch_id, commit.removed)
     try:
-        for wait_seconds in _waits(patience_seconds):
+        for wait_seconds in growing_waits(patience_seconds):
             if (found := _snapshot_of(table, commit.batch_id)) is not None:
                 return _id_of(found, commit)
             try:
@@ -111,8 +108,7 @@ def commit_batch(table: Table, commit: BatchCommit, *, patience_seconds: float =
 
 
 def _commit_once(table: Table, commit: BatchCommit, replacements: Replacements) -> int:
-    _disable_inner_retries(table)
-    transaction = table.transaction()
+    transaction = single_attempt(table)
     update = transaction.update_snapshot(
         snapshot_properties=dict(commit.properties) | {BATCH_PROPERTY: commit.batch_id}
     )
@@ -121,20 +117,11 @@ def _commit_once(table: Table, commit: BatchCommit, replacements: Replacements) 
     with producer:
         for old in replaced:
             producer.delete_data_file(old)
-        for uri in [*replacements.files, *(file.uri for file in commit.files)]:
-            producer.append_data_file(parquet_file_to_data_file(table.io, transaction.table_metadata, uri))
+        for data_file in data_files(table, [*replacements.files, *(file.uri for file in commit.files)]):
+            producer.append_data_file(data_file)
     transaction.commit_transaction()
     replacements.keep()
     return producer.snapshot_id
-
-
-def _disable_inner_retries(table: Table) -> None:
-    """Keep pyiceberg from repeating a lost commit on a newer snapshot by itself: it would not look for the batch there.
-
-    The property is changed in this object only. In the table it stays as it is, for other engines.
-    """
-    properties = table.metadata.properties | {TableProperties.COMMIT_NUM_RETRIES: "0"}
-    table.metadata = table.metadata.model_copy(update={"properties": properties})
 
 
 def _settle(table: Table, commit: BatchCommit, replacements: Replacements, error: Exception) -> int:
@@ -154,14 +141,3 @@ def _settle(table: Table, commit: BatchCommit, replacements: Replacements, error
     snapshot_id = _id_of(found, commit)
     replacements.keep()
     return snapshot_id
-
-
-def _waits(patience_seconds: float) -> Iterator[float | None]:
-    """Growing, jittered waits until the patience is used up, then None."""
-    jitter = random.SystemRandom()
-    deadline = time.monotonic() + patience_seconds
-    longest = _FIRST_WAIT_SECONDS
-    while time.monotonic() < deadline:
-        yield jitter.uniform(longest / 2, longest)
-        longest = min(longest * 2, _LONGEST_WAIT_SECONDS)
-    yield None

@@ -2,17 +2,15 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow import fs
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
-from pyiceberg.expressions import AlwaysTrue, BooleanExpression, EqualTo
+from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.io import FileIO, load_file_io
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.table import Table
@@ -22,7 +20,14 @@ from headwater.errors import LakeError
 from headwater.lake.commits import BatchCommit, commit_batch, find_snapshot, give_up_batch
 from headwater.lake.errors import explained
 from headwater.lake.iceberg_catalog import NAMESPACE, open_catalog
-from headwater.lake.schemas import SYSTEM_COLUMN, ColumnChange, compare, table_schema
+from headwater.lake.maintenance import BatchFacts, Maintained, maintain_table
+from headwater.lake.orphans import TableFolder, find_orphans, place
+from headwater.lake.partitions import add_day_partition, day_column
+from headwater.lake.reading import batch_rows, file_rows, of_batch
+from headwater.lake.references import BatchSnapshot, batch_snapshots, references, rows_by_batch
+from headwater.lake.removal import remove_batches
+from headwater.lake.replacing import RemovedRows
+from headwater.lake.schemas import ColumnChange, compare, table_schema
 from headwater.lake.staging import FILE_BYTES, StageTarget, StageWriter
 from headwater.lake.storage import Location, delete_files, parse_location
 from headwater.model.records import RecordCounts
@@ -80,10 +85,15 @@ class Lake:
 
     # Tables
 
-    def ensure_table(self, dataset: str, arrow_schema: pa.Schema) -> None:
+    def ensure_table(self, dataset: str, arrow_schema: pa.Schema, *, day_of: str | None = None) -> None:
         """Create the dataset's table, or add what it lacks: new columns at any depth, wider numbers.
 
-        Columns that the schema no longer has stay, empty in new rows.
+        Columns that the schema no longer has stay, empty in new rows. A table keeps the partitions it was made with.
+
+        Args:
+            dataset: The dataset.
+            arrow_schema: The columns of its rows.
+            day_of: A timestamp column; a new table is partitioned by its UTC days. None for no partitions.
 
         Raises:
             LakeError: a column would have to change its type; each is named, and nothing is changed.
@@ -91,7 +101,7 @@ class Lake:
         wanted = table_schema(arrow_schema)
         with explained(f"preparing the table of dataset {dataset!r}", dataset):
             for attempts_left in reversed(range(_EVOLUTION_ATTEMPTS)):
-                table = self._load_or_create(dataset, wanted)
+                table = self._load_or_create(dataset, wanted, day_of)
                 changes = list(compare(wanted, schema_to_pyarrow(table.schema(), include_field_ids=False)))
                 _refuse_breaking(dataset, changes)
                 if not changes:
@@ -141,6 +151,7 @@ class Lake:
                 columns=table.schema(),
                 io=table.io,
                 locate=table.location_provider().new_data_location,
+                day_of=day_column(table.spec(), table.schema(), dataset),
             )
             return StageWriter(target, file_bytes=file_bytes)
 
@@ -153,6 +164,7 @@ class Lake:
         flow_run_id: str | None = None,
         counts: RecordCounts | None = None,
         supersede: Collection[str] = (),
+        replace_batches: Collection[str] = (),
     ) -> int:
         """Make the staged files visible in one snapshot, which carries the batch's id, flow run and counts.
 
@@ -165,6 +177,7 @@ class Lake:
             flow_run_id: Goes into the snapshot's summary.
             counts: Go into the snapshot's summary.
             supersede: Ids of source files whose rows the same snapshot removes.
+            replace_batches: Ids of batches whose rows the same snapshot removes.
 
         Returns:
             The snapshot's id; that of the first commit if the batch is there already.
@@ -178,7 +191,8 @@ class Lake:
             properties["headwater.flow-run-id"] = flow_run_id
         if counts is not None:
             properties |= {"headwater.read": str(counts.read), "headwater.failed": str(counts.failed)}
-        commit = BatchCommit(batch_id=batch_id, files=files, supersede=supersede, properties=properties)
+        removed = RemovedRows(source_files=supersede, batches=replace_batches)
+        commit = BatchCommit(batch_id=batch_id, files=files, removed=removed, properties=properties)
         with explained(f"committing batch {batch_id} to dataset {dataset!r}", dataset):
             return commit_batch(self._load(dataset), commit)
 
@@ -205,6 +219,18 @@ class Lake:
             for file in files:
                 delete_files(self._io(file), [file.uri])
 
+    def remove_batches(self, dataset: str, batch_ids: Collection[str]) -> int | None:
+        """Take the rows of whole batches out of the dataset, in one snapshot. Safe to repeat.
+
+        Returns:
+            The snapshot's id; None if the dataset has no row of theirs.
+
+        Raises:
+            LakeError: the lake refused; `retryable` if it could not be reached or others wrote all the time.
+        """
+        with explained(f"removing {len(batch_ids)} batches from dataset {dataset!r}", dataset):
+            return remove_batches(table, batch_ids) if (table := self._find(dataset)) is not None else None
+
     def remove_leftovers(self, dataset: str, batch_id: str, keep: Sequence[StagedFile]) -> int:
         """Delete what killed attempts left in the batch's folder. Call it when no attempt of the batch is running.
 
@@ -218,15 +244,60 @@ class Lake:
         """
         with explained(f"cleaning up after batch {batch_id} of dataset {dataset!r}", dataset):
             table = self._load(dataset)
-            folder = table.location_provider().new_data_location(batch_id)
-            file_system, path = replace(self._warehouse, uri=folder).file_system()
-            found = file_system.get_file_info(fs.FileSelector(path, allow_not_found=True))
-            leftovers = {f"{folder}/{info.base_name}" for info in found if info.is_file}
-            leftovers -= {file.uri for file in keep}
+            folder = self._folder(table.location_provider().new_data_location(batch_id))
+            leftovers = {f"{folder.uri}/{name}" for name in folder.files()} - {file.uri for file in keep}
             if leftovers:
-                leftovers -= set(table.inspect.all_data_files().column("file_path").to_pylist())
+                leftovers -= references(table).data
             delete_files(table.io, leftovers)
             return len(leftovers)
+
+    # Looking after
+
+    def datasets(self) -> tuple[str, ...]:
+        """The names of all tables."""
+        with explained("listing the lake's tables"):
+            return tuple(sorted(identifier[-1] for identifier in self._catalog.list_tables(NAMESPACE)))
+
+    def maintain(self, dataset: str, facts: BatchFacts, *, now: datetime, window: timedelta) -> Maintained:
+        """Compact small files, merge manifests, expire snapshots and delete orphans (see `maintain_table`).
+
+        Raises:
+            NotFoundError: the dataset has no table.
+            LakeError: the lake refused; `retryable` if it could not be reached or others wrote all the time.
+        """
+        with explained(f"maintaining dataset {dataset!r}", dataset):
+            folder = self._folder(self._load(dataset).location())
+            return maintain_table(dataset, partial(self._load, dataset), folder, facts, now=now, window=window)
+
+    def orphans(self, dataset: str, facts: BatchFacts, *, before: datetime) -> tuple[str, ...]:
+        """Files that `maintain` would delete as belonging to nothing.
+
+        Raises:
+            NotFoundError: the dataset has no table.
+        """
+        with explained(f"looking for orphans of dataset {dataset!r}", dataset):
+            load = partial(self._load, dataset)
+            folder = self._folder(load().location())
+            return find_orphans(load, folder, before=before, open_batches=lambda: facts.open_batches(dataset))
+
+    def batch_snapshots(self, dataset: str) -> tuple[BatchSnapshot, ...]:
+        """The snapshots that name a batch, oldest first; none if there is no table."""
+        with explained(f"reading the history of dataset {dataset!r}", dataset):
+            return batch_snapshots(table) if (table := self._find(dataset)) is not None else ()
+
+    def rows_by_batch(self, dataset: str) -> dict[str, int]:
+        """How many rows of each batch the dataset has; empty if there is no table."""
+        with explained(f"counting dataset {dataset!r} by batch", dataset):
+            return rows_by_batch(table) if (table := self._find(dataset)) is not None else {}
+
+    def missing_files(self, dataset: str) -> tuple[str, ...]:
+        """Data files of the newest snapshot that are not there."""
+        with explained(f"looking for the files of dataset {dataset!r}", dataset):
+            if (table := self._find(dataset)) is None:
+                return ()
+            folder = self._folder(table.location())
+            present = {place(f"{folder.uri}/{name}") for name in folder.files()}
+            return tuple(uri for uri in sorted(self.data_files(dataset)) if place(uri) not in present)
 
     # Reading
 
@@ -240,12 +311,22 @@ class Lake:
             columns: Names of top-level columns, or None for all.
         """
         for file in files:
-            with (
-                explained(f"reading staged file {file.uri}"),
-                self._io(file).new_input(file.uri).open() as stream,
-                pq.ParquetFile(stream, pre_buffer=False) as parquet,
-            ):
-                yield from parquet.iter_batches(columns=None if columns is None else list(columns))
+            with explained(f"reading staged file {file.uri}"):
+                yield from file_rows(self._io(file), file, columns)
+
+    def read_batch(self, dataset: str, batch_id: str, files: Sequence[StagedFile]) -> Iterator[pa.RecordBatch]:
+        """The rows of a loaded batch, in bounded pieces.
+
+        Args:
+            dataset: The dataset.
+            batch_id: The batch.
+            files: What its writers staged; where compaction has replaced them, the rows come from the table.
+
+        Raises:
+            LakeError: the lake refused or could not be reached.
+        """
+        with explained(f"reading batch {batch_id} of dataset {dataset!r}", dataset):
+            yield from batch_rows(batch_id, files, self._io, partial(self._load, dataset))
 
     def preview(self, dataset: str, limit: int = 100, batch_id: str | None = None) -> pa.Table:
         """Up to `limit` rows, of one batch or of any. Columns as in the table, the system column last.
@@ -255,7 +336,7 @@ class Lake:
         """
         rows: BooleanExpression = AlwaysTrue()
         if batch_id is not None:
-            rows = EqualTo(term=f"{SYSTEM_COLUMN}.acp_sourceBatchId", value=batch_id)
+            rows = of_batch(batch_id)
         with explained(f"reading dataset {dataset!r}", dataset):
             return self._load(dataset).scan(row_filter=rows, limit=limit).to_arrow()
 
@@ -284,6 +365,10 @@ class Lake:
         with explained(f"reading dataset {dataset!r}", dataset):
             return tuple(task.file.file_path for task in self._load(dataset).scan().plan_files())
 
+    def _folder(self, uri: str) -> TableFolder:
+        file_system, path = replace(self._warehouse, uri=uri).file_system()
+        return TableFolder(uri=uri, file_system=file_system, path=path)
+
     def _io(self, file: StagedFile) -> FileIO:
         return load_file_io(self._catalog.properties, file.uri)
 
@@ -296,13 +381,16 @@ class Lake:
         except NoSuchTableError:
             return None
 
-    def _load_or_create(self, dataset: str, wanted: pa.Schema) -> Table:
+    def _load_or_create(self, dataset: str, wanted: pa.Schema, day_of: str | None) -> Table:
         if (table := self._find(dataset)) is not None:
             return table
-        create = partial(self._catalog.create_table, (NAMESPACE, dataset), wanted, properties=_TABLE_PROPERTIES)
+        creation = self._catalog.create_table_transaction((NAMESPACE, dataset), wanted, properties=_TABLE_PROPERTIES)
         try:
-            return create()
-        except (TableAlreadyExistsError, IntegrityError):
+            if day_of is not None:
+                with creation.update_spec() as update:
+                    add_day_partition(update, day_of)
+            return creation.commit_transaction()
+        except (TableAlreadyExistsError, IntegrityError, CommitFailedException):
             return self._load(dataset)
 
 

@@ -1,13 +1,14 @@
-"""Removes the rows of superseded source files: writes the data files that hold some anew, without them."""
+"""Removes rows of source files or of whole batches: writes the data files that hold some anew, without them."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyiceberg.expressions import In
+from pyiceberg.expressions import AlwaysFalse, BooleanExpression, In, Or
 from pyiceberg.manifest import DataFile, FileFormat
 from pyiceberg.table import FileScanTask, Table
 from ulid import ULID
@@ -17,7 +18,47 @@ from headwater.lake.encoding import dictionary_columns, open_parquet
 from headwater.lake.schemas import SYSTEM_COLUMN
 from headwater.lake.storage import delete_files
 
-_SOURCE_FILE: Final = f"{SYSTEM_COLUMN}.sourceFileId"
+_SOURCE_FILE: Final = "sourceFileId"
+_BATCH: Final = "acp_sourceBatchId"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedRows:
+    """Which rows go: those that came from one of these source files, or with one of these batches."""
+
+    source_files: Collection[str] = ()
+    batches: Collection[str] = ()
+
+    def __bool__(self) -> bool:
+        """Whether any row can be meant."""
+        return bool(self.source_files or self.batches)
+
+    def expression(self) -> BooleanExpression:
+        """For a scan: true of every row that goes."""
+        expression: BooleanExpression = AlwaysFalse()
+        for name, values in self._conditions():
+            expression = Or(expression, In(term=f"{SYSTEM_COLUMN}.{name}", literals=values))
+        return expression
+
+    def rows_to_keep(self, rows: pa.Table) -> pa.ChunkedArray:
+        """A mask of the rows that stay; the table needs the fields of `columns` only."""
+        system = rows.column(SYSTEM_COLUMN)
+        removed = pa.chunked_array([pa.repeat(pa.scalar(False), rows.num_rows)])
+        for name, values in self._conditions():
+            found = pc.is_in(pc.struct_field(system, name), pa.array(values, pa.string()))
+            removed = pc.or_(removed, found)
+        return pc.invert(removed)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that tell which rows go."""
+        return [f"{SYSTEM_COLUMN}.{name}" for name, _ in self._conditions()]
+
+    def _conditions(self) -> Iterator[tuple[str, list[str]]]:
+        if self.source_files:
+            yield _SOURCE_FILE, sorted(self.source_files)
+        if self.batches:
+            yield _BATCH, sorted(self.batches)
 
 
 class Replacements:
@@ -27,31 +68,28 @@ class Replacements:
         files: Addresses of the files that take the places of those `plan` returned last; fewer where nothing remained.
     """
 
-    def __init__(self, table: Table, batch_id: str, superseded: Collection[str]) -> None:
+    def __init__(self, table: Table, folder: str, removed: RemovedRows) -> None:
         self.files: tuple[str, ...] = ()
         self._table = table
-        self._batch_id = batch_id
-        self._superseded = pa.array(sorted(superseded), pa.string())
-        self._remains: dict[
-            str, str | None
-        ] = {}  # by the old file's address: itself, a new one, or None if nothing remains
+        self._folder = folder
+        self._removed = removed
+        # By the old file's address: itself, a new one, or None if nothing remains.
+        self._remains: dict[str, str | None] = {}
         self._new: set[str] = set()
         self._kept: set[str] = set()
 
     def plan(self) -> tuple[DataFile, ...]:
-        """Find the data files that hold superseded rows in the table as it was last loaded, and write their remains.
+        """Find the data files that hold such rows in the table as it was last loaded, and write their remains.
 
         A file that an earlier attempt wrote is used again.
 
         Raises:
             LakeError: another engine deleted rows of such a file in a way that only a compaction settles.
         """
-        if len(self._superseded) == 0:
+        if not self._removed:
             return ()
         affected: list[DataFile] = []
-        for task in self._table.scan(
-            row_filter=In(term=_SOURCE_FILE, literals=self._superseded.to_pylist())
-        ).plan_files():
+        for task in self._table.scan(row_filter=self._removed.expression()).plan_files():
             path = task.file.file_path
             if path not in self._remains:
                 self._remains[path] = self._write_remains(task)
@@ -76,18 +114,14 @@ class Replacements:
                 "file. Compact the table with that engine (Spark: rewrite_data_files), then run the batch again."
             )
         with self._table.io.new_input(path).open() as stream, pq.ParquetFile(stream) as old:
-            keep = [self._rows_to_keep(group) for group in _row_groups(old, [_SOURCE_FILE])]
+            keep = [self._removed.rows_to_keep(group) for group in _row_groups(old, self._removed.columns)]
             kept_rows = sum(pc.sum(mask).as_py() or 0 for mask in keep)
             if kept_rows == old.metadata.num_rows:
                 return path
             return self._copy(old, keep) if kept_rows else None
 
-    def _rows_to_keep(self, group: pa.Table) -> pa.ChunkedArray:
-        source_files = pc.struct_field(group.column(SYSTEM_COLUMN), "sourceFileId")
-        return pc.invert(pc.is_in(source_files, self._superseded))
-
     def _copy(self, old: pq.ParquetFile, keep: list[pa.ChunkedArray]) -> str:
-        name = f"{self._batch_id}/replaced-{str(ULID()).lower()}.parquet"
+        name = f"{self._folder}/replaced-{str(ULID()).lower()}.parquet"
         uri = self._table.location_provider().new_data_location(name)
         self._new.add(uri)
         groups = (group.filter(mask) for group, mask in zip(_row_groups(old), keep, strict=True))

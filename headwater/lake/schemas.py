@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
+from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.schema import Schema
 from pyiceberg.types import IcebergType, ListType, MapType, NestedField, StructType
 
@@ -57,6 +58,27 @@ def _with_optional_children(data_type: pa.DataType) -> pa.DataType:
     if pa.types.is_map(data_type):
         return pa.map_(data_type.key_type, _with_optional_children(data_type.item_type))
     return data_type
+
+
+def columns_of(table: Schema) -> pa.Schema:
+    """A table's columns as Headwater writes them, with field ids; Arrow's types with large offsets are not used."""
+    return pa.schema([_small(field) for field in schema_to_pyarrow(table)])
+
+
+def _small(field: pa.Field) -> pa.Field:
+    return field.with_type(_small_type(field.type))
+
+
+def _small_type(data_type: pa.DataType) -> pa.DataType:
+    if pa.types.is_struct(data_type):
+        return pa.struct([_small(child) for child in data_type])
+    if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
+        return pa.list_(_small(data_type.value_field))
+    if pa.types.is_map(data_type):
+        return pa.map_(_small(data_type.key_field), _small(data_type.item_field))
+    if pa.types.is_large_string(data_type):
+        return pa.string()
+    return pa.binary() if pa.types.is_large_binary(data_type) else data_type
 
 
 def compare(wanted: pa.Schema, existing: pa.Schema) -> Iterator[ColumnChange]:

@@ -1,8 +1,9 @@
 """Writes the rows of one file group into Parquet files that wait for their batch's commit."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -14,15 +15,18 @@ from ulid import ULID
 
 from headwater.lake.encoding import dictionary_columns, open_parquet
 from headwater.lake.errors import explained
+from headwater.lake.partitions import split_by_day
 from headwater.lake.schemas import SYSTEM_COLUMN, SYSTEM_TYPE, with_field_ids
 from headwater.lake.storage import delete_files
 from headwater.model.runs import StagedFile
 
-ROW_GROUP_ROWS: Final = 128 * 1024
-ROW_GROUP_BYTES: Final = 128 * 1024 * 1024
+ROW_GROUP_ROWS: Final = 64 * 1024
+ROW_GROUP_BYTES: Final = 64 * 1024 * 1024
 """A row group is written when it has this many rows or takes this much memory."""
 FILE_BYTES: Final = 256 * 1024 * 1024
 """A file is completed when it has this size."""
+OPEN_FILES: Final = 32
+"""At most so many days' files are open; then the one that was written to longest ago is completed."""
 PROVENANCE_COLUMNS: Final = ("row_number", "byte_offset")
 
 
@@ -30,7 +34,8 @@ PROVENANCE_COLUMNS: Final = ("row_number", "byte_offset")
 class StageTarget:
     """Where a writer's files go: the table's columns, its file system, and a name that no other attempt uses.
 
-    `locate` turns the name of a file into its address below the table's data folder.
+    `locate` turns the name of a file into its address below the table's data folder. `day_of` is the column by whose
+    days the table is partitioned, or None.
     """
 
     dataset: str
@@ -40,10 +45,13 @@ class StageTarget:
     columns: Schema
     io: FileIO
     locate: Callable[[str], str]
+    day_of: str | None = None
 
 
 class StageWriter:
-    """Rows in, Parquet files out; memory holds at most one row group.
+    """Rows in, Parquet files out; memory holds at most one row group, and twice that while it is split by days.
+
+    In a table that is partitioned by days each file holds the rows of one day.
 
     A context manager. Leaving it normally completes the files and fills `result`; an exception removes them. A process
     that is killed leaves files that no snapshot refers to; `Lake.remove_leftovers` finds them.
@@ -57,7 +65,7 @@ class StageWriter:
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
         self._pending_bytes = 0
-        self._file: _OpenFile | None = None
+        self._open: dict[date | None, _OpenFile] = {}  # by day, the one written to last at the end
         self._dictionary: list[str] | None = None
         self._finished: list[StagedFile] = []
         self._uris: list[str] = []
@@ -74,7 +82,8 @@ class StageWriter:
             if kind is None:
                 with explained(self._doing):
                     self._write_row_group()
-                    self._finish_file()
+                    for day in list(self._open):
+                        self._finish_file(day)
                 self.result = tuple(self._finished)
         finally:
             if len(self.result) != len(self._uris):
@@ -123,12 +132,24 @@ class StageWriter:
             return
         rows = pa.Table.from_batches(self._pending)
         self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
-        file = self._file or self._open_file(rows)
-        file.write(rows)
-        if file.size_bytes >= self._file_bytes:
-            self._finish_file()
+        days = [(None, rows)] if self._target.day_of is None else split_by_day(rows, self._target.day_of)
+        for day, part in days:
+            file = self._file_of(day, part)
+            file.write(part)
+            if file.size_bytes >= self._file_bytes:
+                self._finish_file(day)
 
-    def _open_file(self, sample: pa.Table) -> "_OpenFile":
+    def _file_of(self, day: date | None, sample: pa.Table) -> "_OpenFile":
+        """The day's open file, or a new one; either is then the one used last."""
+        file = self._open.pop(day, None)
+        if file is None:
+            if len(self._open) >= OPEN_FILES:
+                self._finish_file(next(iter(self._open)))
+            file = self._new_file(sample)
+        self._open[day] = file
+        return file
+
+    def _new_file(self, sample: pa.Table) -> "_OpenFile":
         if self._dictionary is None:
             self._dictionary = dictionary_columns(sample)
         target = self._target
@@ -136,13 +157,10 @@ class StageWriter:
         uri = target.locate(name)
         schema = with_field_ids(sample.schema, target.columns, target.dataset)
         self._uris.append(uri)
-        self._file = _OpenFile(uri, target.io, schema, self._dictionary)
-        return self._file
+        return _OpenFile(uri, target.io, schema, self._dictionary)
 
-    def _finish_file(self) -> None:
-        if (file := self._file) is None:
-            return
-        self._file = None
+    def _finish_file(self, day: date | None) -> None:
+        file = self._open.pop(day)
         file.close()
         self._finished.append(
             StagedFile(uri=file.uri, rows=file.rows, size_bytes=file.size_bytes, group=self._target.group)
@@ -151,10 +169,11 @@ class StageWriter:
     def _abort(self) -> None:
         self._pending = []
         try:
-            if self._file is not None:
-                self._file.close()
+            with ExitStack() as stack:
+                for file in self._open.values():
+                    stack.callback(file.close)
         finally:
-            self._file = None
+            self._open = {}
             delete_files(self._target.io, self._uris)
 
 

@@ -74,6 +74,20 @@ class IdentityNamespace(Resource):
     type: IdentityType
 
 
+class IdentitySettings(Resource):
+    """What holds for all identities: AEP's linking rules, and what to do with placeholders. There is one at most.
+
+    A graph has at most one identity of each of the `unique_namespaces`. `namespace_priority` lists namespaces, the most
+    important one first; those of cookies and devices come after those of people. Placeholders such as `test@test.com`
+    or `0000` are counted, and left out with `ignore_placeholders`.
+    """
+
+    kind: Literal["identity_settings"] = "identity_settings"
+    unique_namespaces: tuple[str, ...] = ()
+    namespace_priority: tuple[str, ...] = ()
+    ignore_placeholders: bool = False
+
+
 class XdmClass(Resource):
     """An own class. `properties` are JSON Schema in short-name form, below the tenant's object."""
 
@@ -136,13 +150,17 @@ class Descriptor(Resource):
 
 
 class Dataset(Resource):
-    """A table of the lake with a schema. `name` is its SQL name. Upsert datasets change only the fields that come."""
+    """A table of the lake with a schema. `name` is its SQL name. Upsert datasets change only the fields that come.
+
+    Events leave the profiles `event_expiration_days` after they happened; the lake keeps them.
+    """
 
     kind: Literal["dataset"] = "dataset"
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,127}$")]
     xdm_schema: Name = Field(alias="schema")
     enabled_for_profile: bool = False
     upsert: bool = False
+    event_expiration_days: Annotated[int, Field(ge=1)] | None = None
 
 
 class Mapping(Document):
@@ -221,6 +239,28 @@ class Webhook(Resource):
     events: tuple[EventCode, ...] = Field(min_length=1)
     datasets: tuple[Name, ...] = ()
     enabled: bool = True
+
+
+class Notifier(Resource):
+    """Who is told about what by e-mail or in Slack, through Airflow's own notifiers; as with a webhook otherwise.
+
+    `connection` is the id of an Airflow Connection: of type `smtp` for `email`, of type `slackwebhook` for `slack`,
+    where it stands for the channel. `to` are the addresses of an e-mail.
+    """
+
+    kind: Literal["notifier"] = "notifier"
+    type: Literal["email", "slack"]
+    connection: str = Field(min_length=1, max_length=250)
+    to: tuple[Annotated[str, StringConstraints(pattern=r"^[^\s@,;<>]+@[^\s@,;<>]+$", max_length=254)], ...] = ()
+    events: tuple[EventCode, ...] = Field(min_length=1)
+    datasets: tuple[Name, ...] = ()
+    enabled: bool = True
+
+    @model_validator(mode="after")
+    def _addressed(self) -> Self:
+        if (self.type == "email") != bool(self.to):
+            raise ValueError("`to` names the addresses of an e-mail, and is given with `type: email` only")
+        return self
 
 
 class Readiness(Document):
@@ -359,6 +399,7 @@ class Dataflow(Resource):
 AnyResource = Annotated[
     Account
     | IdentityNamespace
+    | IdentitySettings
     | XdmClass
     | FieldGroup
     | DataType
@@ -368,6 +409,7 @@ AnyResource = Annotated[
     | MappingSet
     | MergePolicy
     | Webhook
+    | Notifier
     | Dataflow,
     Field(discriminator="kind"),
 ]
@@ -375,6 +417,7 @@ AnyResource = Annotated[
 RESOURCE_TYPES: dict[str, type[Resource]] = {
     "account": Account,
     "identity_namespace": IdentityNamespace,
+    "identity_settings": IdentitySettings,
     "data_type": DataType,
     "class": XdmClass,
     "field_group": FieldGroup,
@@ -384,6 +427,7 @@ RESOURCE_TYPES: dict[str, type[Resource]] = {
     "mapping_set": MappingSet,
     "merge_policy": MergePolicy,
     "webhook": Webhook,
+    "notifier": Notifier,
     "dataflow": Dataflow,
 }
 """Every kind, in the order in which documents that refer to each other are applied."""
@@ -394,7 +438,9 @@ class RunRequest(Document):
 
     `window_start` and `window_end` select files by modification time, half open: start < time <= end. `reprocess` takes
     files that are already loaded and supersedes their rows. `dry_run` checks and loads nothing; `row_limit` checks only
-    the first records of each file and implies `dry_run`.
+    the first records of each file and implies `dry_run`. The run's batch replaces the batches in `replaces`, of the
+    same dataset: their rows go when its own come. `replay_of` is the batch whose rejected records the run takes again,
+    in place of files.
     """
 
     account: str | None = None
@@ -405,6 +451,8 @@ class RunRequest(Document):
     reprocess: bool = False
     dry_run: bool = False
     row_limit: int | None = Field(default=None, ge=1)
+    replaces: tuple[str, ...] = ()
+    replay_of: str | None = None
     trigger: Literal["scheduled", "manual", "backfill", "asset"] = "manual"
     dag_run_id: str | None = None
     logical_date: datetime | None = None

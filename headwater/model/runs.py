@@ -82,7 +82,11 @@ class FlowRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """AEP's unit of ingestion: what becomes visible together, or not at all. Ids are ULIDs; times are aware UTC."""
+    """AEP's unit of ingestion: what becomes visible together, or not at all. Ids are ULIDs; times are aware UTC.
+
+    `replaces` are the batches whose rows went when its own came; `replay_of` is the batch whose rejected records it
+    took again. While `removing`, an inactive batch's rows may still be in the lake or in the profiles.
+    """
 
     id: str
     dataset: str
@@ -96,6 +100,9 @@ class Batch:
     output_bytes: int = 0
     counts: RecordCounts = field(default_factory=RecordCounts)
     errors: tuple[ErrorSummary, ...] = ()
+    replaces: tuple[str, ...] = ()
+    replay_of: str | None = None
+    removing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,11 +153,48 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event on its way to one webhook."""
+    """One event on its way to one webhook or notifier, named by `webhook`.
+
+    `replay` is 0 for the first record of it, and counts the times that somebody asked for it again. It is tried for a
+    day from `queued_at`.
+    """
 
     event: Event
     webhook: str
     attempts: int
+    queued_at: datetime
     next_attempt_at: datetime
     delivered_at: datetime | None
     last_error: str | None
+    replay: int = 0
+
+
+class WebhookState(StrEnum):
+    """How a webhook stands (spec: notifications.md, section 7). A disabled one gets no new events pushed."""
+
+    ACTIVE = "active"
+    UNSTABLE = "unstable"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookStatus:
+    """How a webhook stands, since when (aware UTC), and why; about the version of its document with that etag.
+
+    `verified` says whether that version has answered its challenge.
+    """
+
+    webhook: str
+    etag: str
+    state: WebhookState
+    since: datetime
+    verified: bool = True
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """An event in a webhook's journal. Positions grow; the first is above 0."""
+
+    position: int
+    event: Event

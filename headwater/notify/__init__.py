@@ -6,6 +6,7 @@ catalog's.
 
 from headwater.notify.delivery import Channel, SendResult, next_attempt
 from headwater.notify.events import Sender, batch_event, file_event, flow_run_event
+from headwater.notify.states import judge
 from headwater.notify.targets import check_target
 from headwater.notify.webhook import WebhookChannel, signature
 
@@ -18,6 +19,7 @@ __all__ = [
     "check_target",
     "file_event",
     "flow_run_event",
+    "judge",
     "next_attempt",
     "signature",
 ]

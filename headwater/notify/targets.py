@@ -3,14 +3,19 @@
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import Thread
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from headwater.errors import DeliveryError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+LookUp = Callable[[str, int], Sequence[str]]
+"""Turns a host and a port into addresses; raises OSError if it cannot."""
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _CLOUD_METADATA: Final = frozenset(
@@ -30,6 +35,15 @@ class Target:
     addresses: tuple[Address, ...]
 
 
+def system_look_up(host: str, port: int) -> Sequence[str]:
+    """What the operating system knows of a name.
+
+    Raises:
+        OSError: nothing, or it could not be asked.
+    """
+    return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
 def check_target(url: str, *, allow_private: bool) -> Target:
     """Resolve the receiver's name and decide whether it may be told anything. Blocks; see `resolve_target`.
 
@@ -44,11 +58,11 @@ def check_target(url: str, *, allow_private: bool) -> Target:
     return asyncio.run(resolve_target(url, allow_private=allow_private))
 
 
-async def resolve_target(url: str, *, allow_private: bool) -> Target:
-    """The same, within an event loop."""
+async def resolve_target(url: str, *, allow_private: bool, look_up: LookUp = system_look_up) -> Target:
+    """The same, within an event loop; `look_up` stands for the system's resolver."""
     parts = urlsplit(url)
     host, port = _check_url(parts, allow_private=allow_private)
-    addresses = await _resolve(host, port)
+    addresses = await _resolve(host, port, look_up)
     for address in addresses:
         if reason := _refusal(address, allow_private=allow_private):
             raise DeliveryError(f"webhook host {host!r} has the address {address}, which is {reason}")
@@ -75,15 +89,37 @@ def _check_url(parts: SplitResult, *, allow_private: bool) -> tuple[str, int]:
     return parts.hostname, port
 
 
-async def _resolve(host: str, port: int) -> Sequence[Address]:
+async def _resolve(host: str, port: int, look_up: LookUp) -> Sequence[Address]:
+    """The name's addresses, from a thread of its own: a resolver that hangs holds up nobody once time is over."""
     loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Sequence[str]] = loop.create_future()
+
+    def ask() -> None:
+        found: Sequence[str] | Exception
+        try:
+            found = look_up(host, port)
+        except (OSError, UnicodeError) as error:
+            found = error
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, answer, found)
+
+    Thread(target=ask, name="webhook-name", daemon=True).start()
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await answer
     except (OSError, UnicodeError) as error:
         raise DeliveryError(
             f"webhook host {host!r} could not be resolved ({error}); check its name", retryable=True
         ) from error
-    return list(dict.fromkeys(ipaddress.ip_address(info[4][0]) for info in found))
+    return list(dict.fromkeys(ipaddress.ip_address(address) for address in found))
+
+
+def _settle(answer: "asyncio.Future[Sequence[str]]", found: Sequence[str] | Exception) -> None:
+    if answer.done():
+        return
+    if isinstance(found, Exception):
+        answer.set_exception(found)
+    else:
+        answer.set_result(found)
 
 
 def _refusal(address: Address, *, allow_private: bool) -> str | None:

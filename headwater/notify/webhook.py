@@ -5,7 +5,7 @@ import base64
 import hashlib
 import hmac
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 from uuid import uuid4
@@ -19,7 +19,8 @@ from headwater.model.documents import EventCode, Webhook
 from headwater.model.runs import Event
 from headwater.notify.delivery import SendResult
 from headwater.notify.events import PROVIDER, topic_of
-from headwater.notify.targets import Target, resolve_target
+from headwater.notify.signing import SigningKey
+from headwater.notify.targets import LookUp, Target, resolve_target, system_look_up
 
 TIMEOUT_SECONDS: Final = 10.0
 """From resolving the name to the end of the answer."""
@@ -56,6 +57,8 @@ class WebhookChannel:
         allow_private: bool = False,
         timeout_seconds: float = TIMEOUT_SECONDS,
         trust: ssl.SSLContext | None = None,
+        signing_keys: Sequence[SigningKey] = (),
+        look_up: LookUp = system_look_up,
     ) -> None:
         """Configure the channel.
 
@@ -63,10 +66,14 @@ class WebhookChannel:
             allow_private: Whether receivers may be on private networks or use plain HTTP.
             timeout_seconds: The time that one attempt may take in all.
             trust: Whose certificates count; by default those that the operating system trusts.
+            signing_keys: Our key pairs, at most two; each signs every request.
+            look_up: What turns a receiver's name into addresses.
         """
         self._allow_private = allow_private
         self._timeout_seconds = timeout_seconds
         self._trust = trust or ssl.create_default_context()
+        self._signing_keys = tuple(signing_keys)
+        self._look_up = look_up
 
     def send(self, event: Event, webhook: Webhook, secret: SecretStr | None = None, *, attempts: int = 0) -> SendResult:
         """Make one attempt; see `Channel.send`."""
@@ -93,11 +100,15 @@ class WebhookChannel:
         `{"challenge": …}` as `application/json`. AEP's asynchronous form (a `validationUrl` to visit) is not offered.
 
         Raises:
-            DeliveryError: it did not, with what it did instead.
+            DeliveryError: it did not, with what it did instead; `retryable` if it gave no answer, or one that asks to
+                come again.
         """
         challenge = str(uuid4())
         url = str(httpx.URL(str(webhook.url)).copy_merge_params({"challenge": challenge}))
         answer = self._run(self._request("GET", url, {}, b"", secret))
+        judged = _judge(answer.status, str(webhook.url.host))
+        if judged.retryable:
+            raise DeliveryError(f"webhook {webhook.name!r} was not challenged: {judged.detail}", retryable=True)
         if answer.status != 200 or _echoed(answer) != challenge:
             raise DeliveryError(
                 f"webhook {webhook.name!r} did not repeat the challenge (its answer had status {answer.status} and "
@@ -118,11 +129,14 @@ class WebhookChannel:
     async def _request(
         self, method: str, url: str, headers: dict[str, str], body: bytes, secret: SecretStr | None
     ) -> _Answer:
-        target = await resolve_target(url, allow_private=self._allow_private)
+        target = await resolve_target(url, allow_private=self._allow_private, look_up=self._look_up)
         headers |= {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
         if secret is not None:
             headers["x-adobe-signature"] = signature(body, secret)
-        limit = httpx.Timeout(self._timeout_seconds)
+        for number, key in enumerate(self._signing_keys, start=1):
+            headers[f"x-adobe-digital-signature-{number}"] = key.sign(body)
+            headers[f"x-adobe-public-key{number}-path"] = key.path
+        limit = httpx.Timeout(self._timeout_seconds, connect=self._timeout_seconds / len(target.addresses))
         request = httpx.Request(method, url, headers=headers, content=body, extensions={"timeout": limit.as_dict()})
         try:
             async with PinnedTransport(target, self._trust) as transport:
@@ -159,7 +173,7 @@ class PinnedTransport(httpx.AsyncHTTPTransport):
             request.url = request.url.copy_with(host=str(address))
             try:
                 return await super().handle_async_request(request)
-            except httpx.ConnectError:
+            except (httpx.ConnectError, httpx.ConnectTimeout):
                 continue
         request.url = request.url.copy_with(host=str(last))
         return await super().handle_async_request(request)

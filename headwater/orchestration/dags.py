@@ -19,6 +19,7 @@ from headwater.orchestration.operators import (
     LoadIdentitiesOperator,
     LoadLakeOperator,
     LoadProfilesOperator,
+    MaintainLakeOperator,
     NotifyOperator,
 )
 from headwater.orchestration.params import run_params
@@ -75,13 +76,16 @@ def dataflow_dag(flow: Dataflow) -> DAG:
 
 
 def deliveries_dag() -> DAG:
-    """The Dag that tells of files that did not come, and tries notifications again; every five minutes."""
+    """The Dag that tells of files that did not come, and tries notifications again; every minute.
+
+    The first retry of a delivery is due a minute after it failed.
+    """
     with DAG(
         dag_id="headwater_deliveries",
         dag_display_name="Headwater: deliver due notifications",
         description="Tells of files that did not come when they were due, and tries notifications again that could "
         "not be delivered.",
-        schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
+        schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
@@ -91,6 +95,23 @@ def deliveries_dag() -> DAG:
         check = CheckExpectationsOperator(task_id="check_expectations")
         deliver = DeliverDueOperator(task_id="deliver_due", trigger_rule=TriggerRule.ALL_DONE)
         check >> deliver
+    return dag
+
+
+def maintenance_dag() -> DAG:
+    """The Dag that maintains the lake's tables and ends interrupted removals; every night."""
+    with DAG(
+        dag_id="headwater_maintenance",
+        dag_display_name="Headwater: maintain the lake",
+        description="Compacts small files, expires old snapshots and deletes files that belong to nothing.",
+        schedule=CronTriggerTimetable("17 3 * * *", timezone="UTC"),
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags=[TAG],
+        default_args={"owner": TAG, "retry_policy": RetryIfRetryable(), **RETRY_ARGUMENTS},
+    ) as dag:
+        MaintainLakeOperator(task_id="maintain_lake")
     return dag
 
 

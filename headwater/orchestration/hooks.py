@@ -8,6 +8,7 @@ from airflow.sdk import BaseHook
 from connectors.errors import ConnectorError
 from connectors.registry import connector_kinds, create_connector
 from headwater.errors import HeadwaterError
+from headwater.flows.account_check import Outcome, check_connector
 from headwater.orchestration.accounts import account_from_connection
 from headwater.orchestration.names import CONNECTION_TYPE_PREFIX, hook_class_name, hook_name
 
@@ -26,17 +27,18 @@ class SourceHook(BaseHook):
         self.conn_id = conn_id
 
     def test_connection(self) -> tuple[bool, str]:
-        """Reach the source, verify it, log in and list; says what was seen or what failed."""
+        """Reach the source, verify it, log in, list and read; says of each step what was seen or what failed."""
         try:
             account = account_from_connection(self.get_connection(self.conn_id))
             connector = create_connector(account.kind, account.config)
             try:
-                result = connector.check()
+                steps = check_connector(connector)
             finally:
                 connector.close()
         except (ConnectorError, HeadwaterError) as error:
             return False, str(error)
-        return True, "; ".join(f"{step.name}: {step.detail}" for step in result.steps)
+        failed = [step for step in steps if step.outcome is Outcome.FAILED]
+        return not failed, "; ".join(f"{step.name}: {step.detail}" for step in failed or steps)
 
 
 @cache

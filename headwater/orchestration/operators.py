@@ -115,6 +115,7 @@ class IngestOperator(StepOperator):
 
         result = steps.ingest_group(workspace, self.run_id, self.group)
         files = "1 file" if result.files == 1 else f"{result.files:,} files"
+        files = f"part {result.part}" if result.part is not None else files
         label = {"group_label": f"group {self.group}: {files}, {result.read:,} records"}
         context.update(label)  # type: ignore[typeddict-item]
         return asdict(result)
@@ -198,10 +199,14 @@ class DeliverDueOperator(BaseOperator):
     """Delivers whatever notifications are due, of all flow runs."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """See `flows.steps.deliver_due`."""
+        """See `flows.steps.deliver_due`. Events that are in no journal any more are removed."""
         from headwater.flows import steps
+        from headwater.flows.journal import forget_old_events
+        from headwater.orchestration.notifiers import AirflowNotifiers
 
         with open_task_workspace() as workspace:
+            workspace.messenger = AirflowNotifiers(context)
+            forget_old_events(workspace)
             return asdict(steps.deliver_due(workspace))
 
 
@@ -216,6 +221,17 @@ class CheckExpectationsOperator(BaseOperator):
         flows = [found.flow for found in read_documents(Settings.load().flow_folders).flows]
         with open_task_workspace() as workspace:
             return steps.check_expectations(workspace, flows)
+
+
+class MaintainLakeOperator(BaseOperator):
+    """Maintains every table of the lake."""
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """See `flows.maintenance.maintain_lake`."""
+        from headwater.flows.maintenance import maintain_lake
+
+        with open_task_workspace() as workspace:
+            return [asdict(table) for table in maintain_lake(workspace)]
 
 
 def _failure(context: Context, finish_task: str) -> str | None:

@@ -23,4 +23,8 @@ def _build() -> ASGIApp:
     from headwater.settings import Settings
     from headwater.ui.app import create_app
 
-    return create_app(authorise=airflow_viewer, open_workspace=lambda: open_workspace(Settings.load()))
+    return create_app(
+        authorise=airflow_viewer,
+        open_workspace=lambda: open_workspace(Settings.load()),
+        signing_keys=Settings.load().signing_keys,
+    )

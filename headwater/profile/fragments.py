@@ -1,4 +1,4 @@
-"""Profile fragments: what one dataset knows of one primary identity, and how a fragment takes in a newer record.
+"""Profile fragments: what one dataset knows of one primary identity, and what of its records still counts.
 
 A record dataset's fragment has one layer, its newest record. An upsert dataset's fragment has a layer for each record
 that still contributes a value, so that every value keeps the time and batch that it came with.
@@ -53,13 +53,12 @@ class Fragment:
     map_paths: frozenset[tuple[str, ...]] = frozenset()
 
 
-def absorb(layers: Iterable[Layer], newer: Layer, map_paths: frozenset[tuple[str, ...]]) -> tuple[Layer, ...]:
-    """The layers of an upsert fragment after one more record, newest first.
+def absorb(layers: Iterable[Layer], map_paths: frozenset[tuple[str, ...]]) -> tuple[Layer, ...]:
+    """The layers that make up an upsert fragment, newest first, each with what it still contributes.
 
-    Only fields that are present change. Layers that contribute nothing any more are left out. The order in which
-    records arrive does not matter, their ages do.
+    A record changes only the fields that it has. The order of the layers does not matter, their ages do.
     """
-    ordered = sorted((*layers, newer), key=lambda layer: layer.age, reverse=True)
+    ordered = sorted(layers, key=lambda layer: layer.age, reverse=True)
     settled = settle((number, explode(layer.attributes, map_paths)) for number, layer in enumerate(ordered))
     kept: dict[int, dict[Path, Any]] = {}
     for path, (value, number) in settled.items():

@@ -1,7 +1,7 @@
 """The profile store: identity graph, fragments and events of the people, on SQLite or PostgreSQL.
 
 Start with `store.ProfileStore`; `tables` shows what is kept, `identities` and `profiles` how a batch gets in, `reading`
-how profiles come out.
+how profiles come out, `removal` how things go again.
 """
 
 from headwater.profile_store.loads import (
@@ -10,6 +10,7 @@ from headwater.profile_store.loads import (
     IdentityLoad,
     LookupEntity,
     ProfileLoad,
+    Removal,
     StoreCounts,
 )
 from headwater.profile_store.store import ProfileStore
@@ -21,5 +22,6 @@ __all__ = [
     "LookupEntity",
     "ProfileLoad",
     "ProfileStore",
+    "Removal",
     "StoreCounts",
 ]

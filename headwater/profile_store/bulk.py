@@ -1,24 +1,42 @@
-"""Writing many rows: into a temporary table first, then by one statement to where they belong.
+"""Writing and asking for many rows at once.
 
-Callers sort the rows by the target's key: without that, a large SQLite table is several times slower to write to.
+Rows go straight to where they belong: by COPY on PostgreSQL, by one prepared statement on SQLite. Callers sort them by
+the indexed key: without that, a large index is several times slower to write to.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final, Self
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from headwater.profile_store.engine import is_postgresql
 
-_COPY_TYPES: Final[dict[type, str]] = {
-    sa.LargeBinary: "bytea",
-    sa.Text: "text",
-    sa.BigInteger: "int8",
-    sa.Boolean: "bool",
-}
+_COPY_TYPES: Final[dict[str, str]] = {"BLOB": "bytea", "TEXT": "text", "BIGINT": "int8", "INTEGER": "int4"}
+
+
+def append(connection: Connection, target: sa.Table, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Insert rows whose keys are new; their values are in the order of the table's columns."""
+    if is_postgresql(connection):
+        _copy(connection, target, rows)
+        return
+    places = ", ".join("?" for _ in target.columns)
+    driver: Any = connection.connection.driver_connection
+    driver.executemany(f"INSERT INTO {target.name} VALUES ({places})", rows).close()
+
+
+def _copy(connection: Connection, target: sa.Table, rows: Iterable[tuple[Any, ...]]) -> None:
+    driver: Any = connection.connection.driver_connection
+    columns = ", ".join(column.name for column in target.columns)
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f"COPY {target.name} ({columns}) FROM STDIN (FORMAT BINARY)") as copy,
+    ):
+        copy.set_types([_COPY_TYPES[column.type.compile()] for column in target.columns])
+        write = copy.write_row
+        for row in rows:
+            write(row)
 
 
 class Stage:
@@ -38,70 +56,10 @@ class Stage:
         if exc is None:
             self.table.drop(self._connection)
 
-    def fill(self, rows: Sequence[tuple[Any, ...]]) -> None:
+    def fill(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Hold exactly these rows, whose values are in the order of the columns."""
-        name = self.table.name
+        emptied = "TRUNCATE" if is_postgresql(self._connection) else "DELETE FROM"
+        self._connection.exec_driver_sql(f"{emptied} {self.table.name}")
+        append(self._connection, self.table, rows)
         if is_postgresql(self._connection):
-            self._connection.exec_driver_sql(f"TRUNCATE {name}")
-            self._copy(rows)
-            return
-        self._connection.exec_driver_sql(f"DELETE FROM {name}")
-        if rows:
-            places = ", ".join("?" for _ in self.table.columns)
-            self._connection.exec_driver_sql(f"INSERT INTO {name} VALUES ({places})", list(rows))
-
-    def _copy(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        driver: Any = self._connection.connection.driver_connection
-        columns = ", ".join(column.name for column in self.table.columns)
-        statement = f"COPY {self.table.name} ({columns}) FROM STDIN (FORMAT BINARY)"
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.set_types([_COPY_TYPES[type(column.type)] for column in self.table.columns])
-            for row in rows:
-                copy.write_row(row)
-
-
-def upsert(
-    connection: Connection,
-    target: sa.Table,
-    rows: sa.Select[Any],
-    *,
-    update: Mapping[str, Any] | Sequence[str],
-    only_if: sa.ColumnElement[bool] | None = None,
-) -> None:
-    """Insert the selected rows; where the primary key is taken, update that row.
-
-    Args:
-        connection: The transaction.
-        target: Where the rows go.
-        rows: Selects the target's columns by name, in the order of its key. Must have a WHERE or be given one here.
-        update: Columns that take the new row's value, or expressions by column. Empty: an existing row stays.
-        only_if: Condition on old (`target.c`) and new (`excluded(target)`) row for the update.
-    """
-    insert = postgresql.insert if is_postgresql(connection) else sqlite.insert
-    # SQLite takes ON CONFLICT after a bare SELECT … FROM for a join's ON, hence a WHERE that says nothing.
-    names = [str(column.key) for column in rows.selected_columns]
-    statement = insert(target).from_select(names, rows.where(sa.true()))
-    keys = list(target.primary_key.columns)
-    if not update:
-        connection.execute(statement.on_conflict_do_nothing(index_elements=keys))
-        return
-    new = excluded(target)
-    values = update if isinstance(update, Mapping) else {name: new.c[name] for name in update}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=dict(values), where=only_if))
-
-
-def excluded(target: sa.Table) -> sa.FromClause:
-    """The row that an upsert brings, under the name that SQL gives it."""
-    return sa.alias(target, name="excluded")
-
-
-def smaller(target: sa.Table, column: str) -> sa.ColumnElement[Any]:
-    """For an upsert: the smaller one of the old and the new value."""
-    old, new = target.c[column], excluded(target).c[column]
-    return sa.case((new < old, new), else_=old)
-
-
-def larger(target: sa.Table, column: str) -> sa.ColumnElement[Any]:
-    """For an upsert: the larger one of the old and the new value."""
-    old, new = target.c[column], excluded(target).c[column]
-    return sa.case((new > old, new), else_=old)
+            self._connection.exec_driver_sql(f"ANALYZE {self.table.name}")

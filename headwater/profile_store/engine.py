@@ -17,8 +17,8 @@ Step = Literal["identities", "profiles"]
 
 _WHAT: Final = "profile store"
 _SCRIPTS: Final = "headwater.profile_store:migrations"
-_LOCK_KEYS: Final[dict[Step, int]] = {"identities": 748_301_001, "profiles": 748_301_002}
-"""PostgreSQL's advisory locks, by which the loads of one step wait for each other. Any two numbers will do."""
+_LOCK_KEY: Final = 748_301_001
+"""PostgreSQL's advisory lock, by which writers wait for each other. Any number will do."""
 
 
 def open_database(url: str) -> Engine:
@@ -41,17 +41,15 @@ def open_database(url: str) -> Engine:
 
 
 @contextmanager
-def writing(engine: Engine, step: Step) -> Iterator[Connection]:
-    """One transaction that writes: all of it or nothing. Another one of the same step waits.
-
-    On SQLite every writer waits for every other one.
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that writes: all of it or nothing. Another one waits.
 
     Raises:
         HeadwaterError: the database refused, or could not be reached (then `retryable`).
     """
     with translated(engine, _WHAT), engine.begin() as connection:
         if is_postgresql(connection):
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEYS[step])))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
         yield connection
 
 
@@ -73,6 +71,6 @@ def is_postgresql(connection: Connection) -> bool:
 
 
 def _tune_sqlite(connection: sqlite3.Connection, _entry: object) -> None:
-    """Keep a slice's staging table, and the pages that it touches, in memory."""
+    """Keep staging tables, and the pages that a batch touches again and again, in memory."""
     connection.execute("PRAGMA temp_store = MEMORY").close()
-    connection.execute("PRAGMA cache_size = -65536").close()
+    connection.execute("PRAGMA cache_size = -131072").close()

@@ -1,40 +1,46 @@
 """Loading a batch into the identity graph (spec: identity-and-profile.md, section 2).
 
-The batch is taken in slices. Of the graph only what a slice touches is looked at: the roots of its identities, and the
-members of a graph that has grown too large. A limit (links per identity and batch, identities per graph) acts on what
-is there at the end of a slice; below the limits the result does not depend on the order of rows.
+The batch is taken in slices. Of the graph only what a slice touches is looked at: the vertices of its identities, and
+the members of components that limits or linking rules act on; those are settled when the whole batch is in.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import combinations
 from typing import Any, Final
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from headwater.identity.graph import Components, Link, admit_links, record_links
-from headwater.identity.values import Identity, SkipReason
-from headwater.profile_store.bulk import Stage, larger, smaller, upsert
-from headwater.profile_store.graph_limit import shrink_graphs
+from headwater.identity.graph import GRAPH_LIMIT, Components, Link, admit_links
+from headwater.identity.namespaces import Namespace
+from headwater.identity.values import SkipReason, identity_keys, key_prefix
+from headwater.profile_store.batches import NamespaceNumbers
+from headwater.profile_store.bulk import Stage, append
 from headwater.profile_store.loads import BatchLoad, IdentityLoad
-from headwater.profile_store.tables import identity, identity_link
-from headwater.profile_store.times import to_micros
+from headwater.profile_store.regroup import crowded_components, follow_rules, regroup
+from headwater.profile_store.tables import BATCH_ROWS, link, vertex
 
-SLICE_LINKS: Final = 50_000
+SLICE_LINKS: Final = 100_000
 """A slice is written when it has this many links."""
-CHUNK_ROWS: Final = 4096
+CHUNK_ROWS: Final = 8192
 """Rows whose identities are extracted together."""
 
+KeyPair = tuple[bytes, bytes]
 
-def load_identities(connection: Connection, load: BatchLoad, rows: Iterable[pa.RecordBatch]) -> IdentityLoad:
+
+def load_identities(
+    connection: Connection, load: BatchLoad, number: int, rows: Iterable[pa.RecordBatch]
+) -> IdentityLoad:
     """Add the links between the identities of each row. The caller has one transaction around it.
 
     Raises:
-        SchemaError: an identity field lies where no identity can.
+        SchemaError: an identity field lies where no identity can, or the identity settings do not fit the namespaces.
     """
-    with _GraphWriter(connection, load) as writer:
+    follow_rules(connection, load.rules)
+    with _GraphWriter(connection, load, number) as writer:
         for chunk in in_chunks(rows):
             writer.add(chunk)
         return writer.finish()
@@ -50,36 +56,54 @@ def in_chunks(rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 class _GraphWriter(ExitStack):
     """Collects links and writes them slice by slice."""
 
-    def __init__(self, connection: Connection, load: BatchLoad) -> None:
+    def __init__(self, connection: Connection, load: BatchLoad, number: int) -> None:
         super().__init__()
         self._connection = connection
         self._load = load
         self._reader = load.reader
-        self._seen = to_micros(load.ingested_at)
-        self._links: set[Link] = set()
-        self._identities: dict[bytes, Identity] = {}
+        self._numbers = NamespaceNumbers(connection)
+        self._prefixes: dict[int, tuple[bytes, int]] = {}
+        self._pairs: dict[KeyPair, None] = {}
+        self._identities: dict[bytes, tuple[int, str]] = {}
+        self._next_link = number * BATCH_ROWS
+        self._first_link = self._next_link
+        self._next_vertex = 1 + (connection.execute(sa.select(sa.func.max(vertex.c.id))).scalar() or 0)
+        self._empty = self._next_vertex == 1
+        self._made = bytearray(self._next_vertex)
+        self._crowded: set[int] = set()
         self._counts: Counter[str] = Counter()
         self._skipped: Counter[SkipReason] = Counter()
-        self._link_stage = self.enter_context(Stage(connection, "link", *_link_columns()))
-        self._key_stage = self.enter_context(Stage(connection, "key", sa.Column("identity_key", sa.LargeBinary)))
-        self._vertex_stage = self.enter_context(Stage(connection, "vertex", *_vertex_columns()))
+        self._keys = self.enter_context(Stage(connection, "key", sa.Column("identity_key", sa.LargeBinary)))
+        self._links = self.enter_context(
+            Stage(connection, "link", sa.Column("left_id", sa.BigInteger), sa.Column("right_id", sa.BigInteger))
+        )
 
     def add(self, rows: pa.RecordBatch) -> None:
-        """Take the links of some rows."""
+        """Take some rows."""
         found = self._reader.read(rows)
         self._counts["received"] += rows.num_rows
+        self._counts["placeholders"] += found.placeholders
         self._skipped.update(found.skipped)
-        for identities in found.all:
-            people = {each.key: each for each in identities if each.type.joins_graphs} if len(identities) > 1 else {}
-            if len(people) > 1:
-                self._links.update(record_links(people))
-                self._identities.update(people)
-        if len(self._links) >= SLICE_LINKS:
+        prefixes, numbers = self._describe(found.namespaces)
+        keys = identity_keys(prefixes, found.values)
+        by_row: list[list[bytes]] = [[] for _ in range(rows.num_rows)]
+        for row, key, number in zip(found.rows, keys, numbers, strict=True):
+            if number:
+                by_row[row].append(key)
+        self._identities.update(zip(keys, zip(numbers, found.values, strict=True), strict=True))
+        pairs = self._pairs
+        for together in by_row:
+            if len(together) > 1:
+                for pair in combinations(sorted(set(together)), 2):
+                    pairs[pair] = None
+        if len(pairs) >= SLICE_LINKS:
             self._write_slice()
 
     def finish(self) -> IdentityLoad:
-        """Write what is left; the counts of the whole batch."""
+        """Write what is left and settle crowded components; the counts of the whole batch."""
         self._write_slice()
+        if self._crowded:
+            self._counts["removed"] = max(0, regroup(self._connection, self._crowded, self._load.rules))
         return IdentityLoad(
             batch_id=self._load.batch_id,
             dataset=self._load.dataset,
@@ -87,119 +111,120 @@ class _GraphWriter(ExitStack):
             **self._counts,
         )
 
+    def _describe(self, namespaces: list[Namespace]) -> tuple[list[bytes], list[int]]:
+        """Key prefix and number of each namespace; number 0 where it joins no graph."""
+        for namespace in {id(each): each for each in namespaces}.values():
+            if id(namespace) not in self._prefixes:
+                number = self._numbers.number(namespace) if namespace.type.joins_graphs else 0
+                self._prefixes[id(namespace)] = (key_prefix(namespace.code), number)
+        described = [self._prefixes[id(each)] for each in namespaces]
+        return [prefix for prefix, _ in described], [number for _, number in described]
+
     def _write_slice(self) -> None:
-        if not self._links:
+        """Write the links that are new in this batch, and the vertices and components that they make."""
+        if not self._pairs:
             return
-        known = self._known_links()
-        fresh = [link for link in self._links if not known.get(link, False)]
-        vertices = self._known_vertices(fresh)
-        made = {key: row.batch_links for key, row in vertices.items() if row.link_batch == self._load.batch_id}
-        admitted, refused = admit_links(fresh, made)
-        if refused:
-            self._skipped[SkipReason.TOO_MANY_LINKS] += refused
-        confirmed = sum(link in known for link in admitted)
-        keys = sorted({key for link in admitted for key in link})
-        self._counts.update(
-            identities=sum(key not in vertices for key in keys), links=len(admitted) - confirmed, confirmed=confirmed
-        )
-        components = Components({key: row.root for key, row in vertices.items()})
-        for left, right in admitted:
-            components.join(left, right)
-        self._move_roots({row.root for row in vertices.values()}, components)
-        self._write_vertices(keys, components, made)
-        self._write_links(admitted)
-        self._counts["removed"] += shrink_graphs(self._connection, {components.find(key) for key in keys})
-        self._links.clear()
+        keys = sorted({key for pair in self._pairs for key in pair})
+        known = {} if self._empty else self._known(keys)
+        self._empty = False
+        new = [key for key in keys if key not in known] if known else keys
+        ids = {key: number for key, (number, _) in known.items()}
+        ids.update(zip(new, range(self._next_vertex, self._next_vertex + len(new)), strict=True))
+        self._made.extend(bytes(len(new) + 1))
+        component_of = dict(known.values())
+        ends = ((ids[one], ids[other]) for one, other in self._pairs)
+        links = [(left, right) if left < right else (right, left) for left, right in ends]
+        repeated, confirmed = self._existing(links, component_of) if known else (set(), set())
+        fresh = [each for each in links if each not in repeated] if repeated else links
+        admitted = admit_links(fresh, self._made)
+        if len(admitted) < len(fresh):
+            self._skipped[SkipReason.TOO_MANY_LINKS] += len(fresh) - len(admitted)
+            linked = {end for each in admitted for end in each}
+            new = [key for key in new if ids[key] in linked]
+        if confirmed:
+            confirmed.intersection_update(admitted)
+        self._counts.update(identities=len(new), links=len(admitted) - len(confirmed), confirmed=len(confirmed))
+        components = self._join(admitted, component_of)
+        roots = self._write(new, ids, components, admitted)
+        self._next_vertex += len(ids) - len(known)
+        self._merge_stored(set(component_of.values()), components)
+        self._note_crowded(roots, component_of, components)
+        self._pairs.clear()
         self._identities.clear()
 
-    def _known_links(self) -> dict[Link, bool]:
-        """Links of the slice that the graph has, and whether it has them from an earlier slice of this batch."""
-        self._link_stage.fill(sorted(self._links))
-        staged = self._link_stage.table.c
-        of_batch = sa.and_(
-            identity_link.c.dataset == self._load.dataset, identity_link.c.last_batch == self._load.batch_id
-        )
+    def _known(self, keys: list[bytes]) -> dict[bytes, tuple[int, int]]:
+        """Number and component of those identities that the graph has."""
+        self._keys.fill((key,) for key in keys)
         found = self._connection.execute(
-            sa.select(staged.left_key, staged.right_key, sa.func.max(sa.case((of_batch, 1), else_=0)))
-            .join(
-                identity_link,
-                (identity_link.c.left_key == staged.left_key) & (identity_link.c.right_key == staged.right_key),
+            sa.select(vertex.c.identity_key, vertex.c.id, vertex.c.component).select_from(
+                self._keys.table.join(vertex, vertex.c.identity_key == self._keys.table.c.identity_key)
             )
-            .group_by(staged.left_key, staged.right_key)
         )
-        return {(left, right): bool(repeated) for left, right, repeated in found}
+        return {key: (number, component) for key, number, component in found}
 
-    def _known_vertices(self, links: list[Link]) -> dict[bytes, Any]:
-        """Root and link count of each identity of the links that the graph has."""
-        self._key_stage.fill([(key,) for key in sorted({key for link in links for key in link})])
-        staged = self._key_stage.table
+    def _existing(self, links: list[Link], component_of: dict[int, int]) -> tuple[set[Link], set[Link]]:
+        """Links that an earlier slice of the batch has written, and those that other batches have shown.
+
+        Both ends of such a link are in one component.
+        """
+        possible = [
+            each for each in links if each[0] in component_of and component_of[each[0]] == component_of.get(each[1])
+        ]
+        if not possible:
+            return set(), set()
+        self._links.fill(sorted(possible))
+        staged = self._links.table.c
+        same = (link.c.left_id == staged.left_id) & (link.c.right_id == staged.right_id)
         found = self._connection.execute(
-            sa.select(
-                identity.c.identity_key, identity.c.root, identity.c.link_batch, identity.c.batch_links
-            ).select_from(staged.join(identity, identity.c.identity_key == staged.c.identity_key))
+            sa.select(link.c.left_id, link.c.right_id, link.c.id).select_from(self._links.table.join(link, same))
+        ).all()
+        repeated = {(left, right) for left, right, number in found if self._first_link <= number < self._next_link}
+        return repeated, {(left, right) for left, right, _ in found}
+
+    def _join(self, links: list[Link], component_of: dict[int, int]) -> Components:
+        """The components after these links; those of the store are joined as wholes."""
+        if not component_of:
+            return Components(links)
+        return Components((component_of.get(left, left), component_of.get(right, right)) for left, right in links)
+
+    def _write(self, new: list[bytes], ids: dict[bytes, int], components: Components, links: list[Link]) -> list[int]:
+        """Write new vertices and links; the component of each new vertex."""
+        numbers = [ids[key] for key in new]
+        roots = components.roots(numbers)
+        described = [self._identities[key] for key in new]
+        namespaces, values = zip(*described, strict=True) if described else ((), ())
+        append(self._connection, vertex, zip(numbers, new, namespaces, values, roots, roots, strict=True))
+        append(
+            self._connection,
+            link,
+            ((number, left, right) for number, (left, right) in enumerate(sorted(links), self._next_link)),
         )
-        return {row.identity_key: row for row in found}
+        self._next_link += len(links)
+        return roots
 
-    def _vertex_row(self, key: bytes, root: bytes, links: int) -> tuple[Any, ...]:
-        each = self._identities[key]
-        return (key, each.namespace, each.value, each.type.value, root, links)
-
-    def _move_roots(self, roots: set[bytes], components: Components) -> None:
-        """Give the graphs that were joined to another one that one's root."""
-        moves = [{"old": root, "new": components.find(root)} for root in sorted(roots) if components.find(root) != root]
+    def _merge_stored(self, stored: set[int], components: Components) -> None:
+        """Give the components that were joined to another one that one's number."""
+        moves = [
+            {"old": each, "new": components.find(each)} for each in sorted(stored) if components.find(each) != each
+        ]
         if moves:
-            update = sa.update(identity).where(identity.c.root == sa.bindparam("old")).values(root=sa.bindparam("new"))
-            self._connection.execute(update, moves)
+            new: sa.BindParameter[Any] = sa.bindparam("new")
+            self._connection.execute(
+                sa.update(vertex).where(vertex.c.component == sa.bindparam("old")).values(component=new, graph=new),
+                moves,
+            )
 
-    def _write_vertices(self, keys: list[bytes], components: Components, made: dict[bytes, int]) -> None:
-        self._vertex_stage.fill([self._vertex_row(key, components.find(key), made[key]) for key in keys])
-        staged = self._vertex_stage.table.c
-        seen = sa.literal(self._seen, sa.BigInteger)
-        rows = sa.select(
-            *(staged[name] for name in ("identity_key", "namespace", "value", "type", "root", "batch_links")),
-            seen.label("first_seen"),
-            seen.label("last_seen"),
-            sa.literal(self._load.batch_id, sa.String).label("link_batch"),
-        ).order_by(staged.identity_key)
-        newest: dict[str, Any] = {
-            name: sa.literal_column(f"excluded.{name}") for name in ("root", "link_batch", "batch_links")
-        }
-        seen_range = {"first_seen": smaller(identity, "first_seen"), "last_seen": larger(identity, "last_seen")}
-        upsert(self._connection, identity, rows, update=newest | seen_range)
+    def _note_crowded(self, new: list[int], component_of: dict[int, int], components: Components) -> None:
+        """Remember which of the components that were touched limits or linking rules act on.
 
-    def _write_links(self, links: list[Link]) -> None:
-        self._link_stage.fill(links)
-        staged = self._link_stage.table.c
-        seen = sa.literal(self._seen, sa.BigInteger)
-        batch = sa.literal(self._load.batch_id, sa.String)
-        rows = sa.select(
-            staged.left_key,
-            staged.right_key,
-            sa.literal(self._load.dataset, sa.String).label("dataset"),
-            seen.label("first_seen"),
-            seen.label("last_seen"),
-            batch.label("first_batch"),
-            batch.label("last_batch"),
-        ).order_by(staged.left_key, staged.right_key)
-        old, new = identity_link.c, sa.alias(identity_link, name="excluded").c
-        update = {
-            "first_seen": smaller(identity_link, "first_seen"),
-            "last_seen": larger(identity_link, "last_seen"),
-            "first_batch": sa.case((new.first_seen < old.first_seen, new.first_batch), else_=old.first_batch),
-            "last_batch": sa.case((new.last_seen >= old.last_seen, new.last_batch), else_=old.last_batch),
-        }
-        upsert(self._connection, identity_link, rows, update=update)
-
-
-def _link_columns() -> tuple[sa.Column[Any], ...]:
-    return (sa.Column("left_key", sa.LargeBinary), sa.Column("right_key", sa.LargeBinary))
-
-
-def _vertex_columns() -> tuple[sa.Column[Any], ...]:
-    texts = (sa.Column(name, sa.Text) for name in ("namespace", "value", "type"))
-    return (
-        sa.Column("identity_key", sa.LargeBinary),
-        *texts,
-        sa.Column("root", sa.LargeBinary),
-        sa.Column("batch_links", sa.BigInteger),
-    )
+        Args:
+            new: Component of each new vertex.
+            component_of: What was the component of each vertex that the graph had.
+            components: The components as they are now.
+        """
+        sizes = Counter(new)
+        self._crowded.update(root for root, size in sizes.items() if size > GRAPH_LIMIT)
+        stored = set(components.roots(component_of.values()))
+        self._crowded |= crowded_components(
+            self._connection, stored | sizes.keys() if self._load.rules.unique else stored, self._load.rules
+        )

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from headwater.identity import Namespaces
+from headwater.identity import IdentityRules, Namespaces
 from headwater.identity.extract import IdentityReader
-from headwater.model.documents import IdentityType
+from headwater.model.documents import IdentitySettings, IdentityType
 from headwater.model.xdm import Behavior, IdentityField
 
 
@@ -24,6 +24,8 @@ class BatchLoad:
         primary_in_identity_map: Whether the primary identity is flagged in `identityMap` instead.
         upsert: Whether a record changes only the fields that it has, instead of replacing the fragment.
         namespaces: One's own identity namespaces, code to type; the standard ones are known.
+        settings: The sandbox's identity settings, None for none.
+        event_expiration_days: Events that happened so many days before ingestion, or earlier, are left out.
     """
 
     batch_id: str
@@ -34,11 +36,24 @@ class BatchLoad:
     primary_in_identity_map: bool = False
     upsert: bool = False
     namespaces: Mapping[str, IdentityType] = field(default_factory=dict)
+    settings: IdentitySettings | None = None
+    event_expiration_days: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a naive time: nobody could say when it was."""
         if self.ingested_at.tzinfo is None:
             raise ValueError(f"ingested_at of batch {self.batch_id!r} has no time zone; it must be aware UTC")
+
+    @property
+    def rules(self) -> IdentityRules:
+        """The linking rules that the settings state.
+
+        Raises:
+            SchemaError: they do not fit the namespaces.
+        """
+        if self.settings is None:
+            return IdentityRules()
+        return IdentityRules.from_settings(self.settings, Namespaces(self.namespaces))
 
     @property
     def reader(self) -> IdentityReader:
@@ -47,6 +62,7 @@ class BatchLoad:
             fields=self.identities,
             primary_in_identity_map=self.primary_in_identity_map,
             namespaces=Namespaces(self.namespaces),
+            rules=self.rules,
         )
 
 
@@ -60,8 +76,9 @@ class IdentityLoad:
         received: Rows read.
         identities: Identities that the graph did not have before.
         links: Links that the graph did not have before.
-        confirmed: Links that it had already; their last-seen time moved.
-        removed: Identities removed because a graph had grown over its limit.
+        confirmed: Links that other batches have shown as well.
+        removed: By how many the identities that limit and linking rules keep out of every graph have become more.
+        placeholders: Identities that look like placeholders (`test@test.com`, `0000`) and were taken all the same.
         skipped: Identities (links, for `too_many_links`) left out, by `SkipReason`.
     """
 
@@ -72,6 +89,7 @@ class IdentityLoad:
     links: int = 0
     confirmed: int = 0
     removed: int = 0
+    placeholders: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
 
 
@@ -117,6 +135,17 @@ class LookupEntity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What was taken out of the store; all zero if it was not there. Rows, whether or not a newer one hid them."""
+
+    batches: int = 0
+    fragments: int = 0
+    events: int = 0
+    lookup_entities: int = 0
+    links: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetCounts:
     """What one dataset has in the store."""
 
@@ -136,7 +165,7 @@ class StoreCounts:
         identities: People's identities, those in the graph and the primary ones.
         links: Pairs of identities that have a link.
         lookup_entities: Records of things.
-        datasets: The counts of each dataset that was ever loaded, by name.
+        datasets: The counts of each dataset that has a batch in the store, by name.
     """
 
     profiles: int

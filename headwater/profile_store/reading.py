@@ -1,6 +1,7 @@
 """Reading people and things out of the store."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -11,204 +12,221 @@ from headwater.identity.graph import GraphEdge, IdentityGraph
 from headwater.identity.namespaces import canonical_code
 from headwater.identity.values import Identity, identity_key
 from headwater.model.documents import IdentityType, MergePolicy
-from headwater.profile.fragments import Fragment, explode, implode, settle
+from headwater.profile.fragments import Fragment, Layer, absorb, explode, implode, settle
 from headwater.profile.merged import MergedProfile, ProfileEvent, merge_profile
-from headwater.profile_store.layers import to_layers
-from headwater.profile_store.loads import DatasetCounts, LookupEntity, StoreCounts
-from headwater.profile_store.tables import (
-    dataset,
-    event,
-    fragment,
-    identity,
-    identity_link,
-    lookup_entity,
-    primary_identity,
-)
+from headwater.profile_store.batches import read_map_paths, with_batch
+from headwater.profile_store.loads import LookupEntity
+from headwater.profile_store.tables import batch, event, fragment, link, lookup_entity, namespace, vertex
 from headwater.profile_store.times import from_micros
 
 
 def look_up(
-    connection: Connection, namespace: str, value: str, policy: MergePolicy, event_limit: int
+    connection: Connection, namespace_code: str, value: str, policy: MergePolicy, event_limit: int
 ) -> MergedProfile | None:
     """See `ProfileStore.look_up`."""
-    key = identity_key(namespace, value)
+    key = identity_key(namespace_code, value)
     members = _graph_members(connection, key) if policy.identity_graph == "pdg" else {}
-    primaries = _people(connection, members.keys() | {key})
-    asked = members.get(key) or primaries.get(key)
-    if asked is None or not primaries:
+    keys = {key, *(each.key for each in members.values())}
+    fragments = _fragments(connection, fragment, keys)
+    events, event_count = _events(connection, keys, event_limit)
+    known = [*members.values(), *(each.identity for each in fragments), *(each.identity for each in events)]
+    asked = next((each for each in known if each.key == key), None)
+    if asked is None:
         return None
     return merge_profile(
         asked=asked,
         members=members.values(),
-        fragments=_fragments(connection, primaries),
-        events=tuple(_events(connection, primaries, event_limit)),
-        event_count=_count_events(connection, primaries),
+        fragments=fragments,
+        events=events,
+        event_count=event_count,
         policy=policy,
     )
 
 
-def look_up_entities(connection: Connection, namespace: str, value: str) -> tuple[LookupEntity, ...]:
+def look_up_entities(connection: Connection, namespace_code: str, value: str) -> tuple[LookupEntity, ...]:
     """See `ProfileStore.look_up_entities`."""
-    found = connection.execute(
-        sa.select(lookup_entity, primary_identity.c.namespace, primary_identity.c.value, dataset.c.map_paths)
-        .join(primary_identity, primary_identity.c.identity_key == lookup_entity.c.identity_key)
-        .join(dataset, dataset.c.name == lookup_entity.c.dataset)
-        .where(lookup_entity.c.identity_key == identity_key(namespace, value))
-        .order_by(lookup_entity.c.ingested_at.desc(), lookup_entity.c.dataset)
-    )
+    found = _fragments(connection, lookup_entity, {identity_key(namespace_code, value)})
+    found.sort(key=lambda each: each.dataset)
+    found.sort(key=lambda each: each.layers[0].ingested_at, reverse=True)
     return tuple(
         LookupEntity(
-            namespace=row.namespace,
-            value=row.value,
-            dataset=row.dataset,
-            batch_id=row.batch_id,
-            ingested_at=from_micros(row.ingested_at),
-            attributes=_attributes(row),
+            namespace=each.identity.namespace,
+            value=each.identity.value,
+            dataset=each.dataset,
+            batch_id=each.layers[0].batch_id,
+            ingested_at=each.layers[0].ingested_at,
+            attributes=_attributes(each),
         )
-        for row in found
+        for each in found
     )
 
 
-def identity_graph(connection: Connection, namespace: str, value: str) -> IdentityGraph | None:
+def identity_graph(connection: Connection, namespace_code: str, value: str) -> IdentityGraph | None:
     """See `ProfileStore.identity_graph`."""
-    key = identity_key(namespace, value)
-    members = _graph_members(connection, key) or _people(connection, {key})
-    if not members:
+    key = identity_key(namespace_code, value)
+    members = _graph_members(connection, key)
+    identities = list(members.values()) or list(_primary(connection, key))
+    if not identities:
         return None
     return IdentityGraph(
-        identities=tuple(sorted(members.values(), key=lambda each: (canonical_code(each.namespace), each.value))),
+        identities=tuple(sorted(identities, key=_by_name)),
         edges=tuple(_edges(connection, members)),
     )
 
 
-def counts(connection: Connection) -> StoreCounts:
-    """See `ProfileStore.counts`."""
-    person = sa.func.coalesce(identity.c.root, primary_identity.c.identity_key)
-    people = primary_identity.outerjoin(identity, identity.c.identity_key == primary_identity.c.identity_key)
-    profiles, unlinked = connection.execute(
-        sa.select(sa.func.count(person.distinct()), sa.func.count().filter(identity.c.root.is_(None)))
-        .select_from(people)
-        .where(primary_identity.c.people)
-    ).one()
-    pairs = sa.select(identity_link.c.left_key, identity_link.c.right_key).distinct().subquery()
-    datasets = {
-        row.name: DatasetCounts(fragments=row.fragments, events=row.events, lookup_entities=row.lookup_entities)
-        for row in connection.execute(sa.select(dataset).order_by(dataset.c.name))
-    }
-    return StoreCounts(
-        profiles=profiles,
-        fragments=sum(each.fragments for each in datasets.values()),
-        events=sum(each.events for each in datasets.values()),
-        identities=_count(connection, identity) + unlinked,
-        links=_count(connection, pairs),
-        lookup_entities=sum(each.lookup_entities for each in datasets.values()),
-        datasets=datasets,
-    )
-
-
-def _count(connection: Connection, table: sa.FromClause) -> int:
-    return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-
-
-def _graph_members(connection: Connection, key: bytes) -> dict[bytes, Identity]:
-    """The identities of the graph that the key is in; none if it is in none."""
-    root = sa.select(identity.c.root).where(identity.c.identity_key == key).scalar_subquery()
-    return _identities(connection, identity, identity.c.root == root)
-
-
-def _people(connection: Connection, keys: Collection[bytes]) -> dict[bytes, Identity]:
-    """Which of the keys are primary identities of people's fragments or events."""
-    return _identities(
-        connection, primary_identity, primary_identity.c.people & primary_identity.c.identity_key.in_(list(keys))
-    )
-
-
-def _identities(connection: Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> dict[bytes, Identity]:
+def _graph_members(connection: Connection, key: bytes) -> dict[int, Identity]:
+    """The identities of the graph that the key is in, by vertex; none if it is in none."""
+    me = sa.select(vertex.c.component, vertex.c.graph).where(vertex.c.identity_key == key).subquery()
     found = connection.execute(
-        sa.select(table.c.identity_key, table.c.namespace, table.c.value, table.c.type).where(where)
+        sa.select(vertex.c.id, namespace.c.code, vertex.c.value, namespace.c.type)
+        .select_from(me.join(vertex, vertex.c.component == me.c.component).join(namespace, _named(vertex)))
+        .where(vertex.c.graph == me.c.graph)
     )
-    return {
-        key: Identity(namespace=namespace, value=value, type=IdentityType(type_))
-        for key, namespace, value, type_ in found
-    }
+    return {number: _identity(code, value, type_) for number, code, value, type_ in found}
 
 
-def _fragments(connection: Connection, people: dict[bytes, Identity]) -> list[Fragment]:
+def _primary(connection: Connection, key: bytes) -> Iterator[Identity]:
+    """The identity, if it is the primary one of a person's fragment or event."""
+    for table in (fragment, event):
+        found = connection.execute(
+            sa.select(namespace.c.code, table.c.value, namespace.c.type)
+            .select_from(table.join(namespace, _named(table)))
+            .where(table.c.identity_key == key)
+            .limit(1)
+        ).one_or_none()
+        if found is not None:
+            yield _identity(*found)
+            return
+
+
+def _named(table: sa.Table) -> sa.ColumnElement[bool]:
+    return namespace.c.id == table.c.namespace_id
+
+
+def _identity(code: str, value: str, type_: str) -> Identity:
+    return Identity(namespace=code, value=value, type=IdentityType(type_))
+
+
+def _fragments(connection: Connection, table: sa.Table, keys: Collection[bytes]) -> list[Fragment]:
+    """What each dataset knows of each identity, with the layers that count."""
     found = connection.execute(
-        sa.select(fragment, dataset.c.map_paths)
-        .join(dataset, dataset.c.name == fragment.c.dataset)
-        .where(fragment.c.identity_key.in_(list(people)))
+        sa.select(table, batch.c.batch_id, batch.c.dataset, batch.c.ingested_at, batch.c.upsert, batch.c.map_paths)
+        .add_columns(namespace.c.code, namespace.c.type)
+        .select_from(with_batch(table, table).join(namespace, _named(table)))
+        .where(table.c.identity_key.in_(keys))
+    ).all()
+    newest_first = sorted(found, key=lambda row: (row.ingested_at, row.batch_id, row.row_number), reverse=True)
+    newest_first.sort(key=lambda row: (row.dataset, row.identity_key))
+    return [_fragment(list(rows)) for _, rows in groupby(newest_first, lambda row: (row.dataset, row.identity_key))]
+
+
+def _fragment(newest_first: list[sa.Row[Any]]) -> Fragment:
+    """A record replaces all older ones, unless its dataset takes upserts: then it lies on top of them."""
+    counting: list[sa.Row[Any]] = []
+    for row in newest_first:
+        counting.append(row)
+        if not row.upsert:
+            break
+    newest = newest_first[0]
+    maps = frozenset[tuple[str, ...]]().union(*(read_map_paths(text) for text in {row.map_paths for row in counting}))
+    layers = tuple(_layer(row) for row in counting)
+    return Fragment(
+        identity=_identity(newest.code, newest.value, newest.type),
+        dataset=newest.dataset,
+        layers=absorb(layers, maps) if len(layers) > 1 else layers,
+        map_paths=maps,
     )
-    return [
-        Fragment(
-            identity=people[row.identity_key],
-            dataset=row.dataset,
-            layers=to_layers(row),
-            map_paths=frozenset(tuple(path) for path in orjson.loads(row.map_paths)),
-        )
-        for row in found
-    ]
 
 
-def _events(connection: Connection, people: dict[bytes, Identity], limit: int) -> Iterator[ProfileEvent]:
-    """The newest events, oldest first. Of those with the same `_id` only the one ingested last."""
+def _layer(row: sa.Row[Any]) -> Layer:
+    return Layer(
+        attributes=orjson.loads(row.body),
+        batch_id=row.batch_id,
+        ingested_at=from_micros(row.ingested_at),
+        changed_at=from_micros(row.changed_at),
+        row_number=row.row_number,
+    )
+
+
+def _events(connection: Connection, keys: Collection[bytes], limit: int) -> tuple[tuple[ProfileEvent, ...], int]:
+    """The newest events, oldest first, and how many there are. Of those with one `_id` the one ingested last counts."""
     latest = sa.func.row_number().over(
         partition_by=event.c.event_key,
         order_by=[
-            event.c.ingested_at.desc(),
-            event.c.batch_id.desc(),
-            event.c.dataset.desc(),
+            batch.c.ingested_at.desc(),
+            batch.c.batch_id.desc(),
+            batch.c.dataset.desc(),
             event.c.row_number.desc(),
             event.c.identity_key.desc(),
         ],
     )
-    ranked = sa.select(event, latest.label("rank")).where(event.c.identity_key.in_(list(people))).subquery()
+    of_people = event.c.identity_key.in_(keys)
+    total = connection.execute(sa.select(sa.func.count(event.c.event_key.distinct())).where(of_people)).scalar_one()
+    if not total:
+        return (), 0
+    ranked = (
+        sa.select(event.c.id, event.c.timestamp, event.c.event_key, latest.label("rank"))
+        .select_from(with_batch(event, event))
+        .where(of_people)
+        .subquery()
+    )
     found = connection.execute(
-        sa.select(ranked)
+        sa.select(event, batch.c.batch_id, batch.c.dataset, batch.c.ingested_at, namespace.c.code, namespace.c.type)
+        .select_from(with_batch(ranked.join(event, event.c.id == ranked.c.id), event).join(namespace, _named(event)))
         .where(ranked.c.rank == 1)
         .order_by(ranked.c.timestamp.desc(), ranked.c.event_key.desc())
         .limit(limit)
     ).all()
-    for row in reversed(found):
-        body = orjson.loads(row.body)
-        yield ProfileEvent(
-            id=body["_id"],
-            timestamp=from_micros(row.timestamp),
-            body=body,
-            dataset=row.dataset,
-            batch_id=row.batch_id,
-            ingested_at=from_micros(row.ingested_at),
-            row_number=row.row_number,
-            identity=people[row.identity_key],
-        )
+    return tuple(_event(row) for row in reversed(found)), total
 
 
-def _count_events(connection: Connection, people: dict[bytes, Identity]) -> int:
-    return connection.execute(
-        sa.select(sa.func.count(event.c.event_key.distinct())).where(event.c.identity_key.in_(list(people)))
-    ).scalar_one()
+def _event(row: sa.Row[Any]) -> ProfileEvent:
+    body = orjson.loads(row.body)
+    return ProfileEvent(
+        id=body["_id"],
+        timestamp=from_micros(row.timestamp),
+        body=body,
+        dataset=row.dataset,
+        batch_id=row.batch_id,
+        ingested_at=from_micros(row.ingested_at),
+        row_number=row.row_number,
+        identity=_identity(row.code, row.value, row.type),
+    )
 
 
-def _edges(connection: Connection, members: dict[bytes, Identity]) -> Iterator[GraphEdge]:
-    """The links of a graph, each once, whatever datasets have shown it."""
-    found = connection.execute(sa.select(identity_link).where(identity_link.c.left_key.in_(list(members))))
-    shown: dict[tuple[bytes, bytes], list[Any]] = {}
+def _edges(connection: Connection, members: dict[int, Identity]) -> list[GraphEdge]:
+    """The links of a graph, each once, whatever batches have shown it; ends and links are ordered by name."""
+    found: Iterable[sa.Row[Any]] = connection.execute(
+        sa.select(link.c.left_id, link.c.right_id, batch.c.ingested_at, batch.c.dataset, batch.c.batch_id)
+        .select_from(with_batch(link, link))
+        .where(link.c.left_id.in_(list(members)), link.c.right_id.in_(list(members)))
+    )
+    shown: dict[tuple[int, int], list[sa.Row[Any]]] = {}
     for row in found:
-        shown.setdefault((row.left_key, row.right_key), []).append(row)
-    for (left, right), rows in sorted(shown.items()):
-        yield GraphEdge(
-            left=members[left],
-            right=members[right],
-            first_seen=from_micros(min(row.first_seen for row in rows)),
-            last_seen=from_micros(max(row.last_seen for row in rows)),
-            datasets=tuple(sorted({row.dataset for row in rows})),
-            batch_ids=tuple(sorted({batch for row in rows for batch in (row.first_batch, row.last_batch)})),
-        )
+        shown.setdefault((row.left_id, row.right_id), []).append(row)
+    edges: list[GraphEdge] = []
+    for ends, rows in shown.items():
+        left, right = sorted((members[end] for end in ends), key=_by_name)
+        edges.append(_edge(left, right, rows))
+    return sorted(edges, key=lambda each: (_by_name(each.left), _by_name(each.right)))
 
 
-def _attributes(row: sa.Row[Any]) -> dict[str, Any]:
-    """A lookup entity's attributes, all layers of an upsert dataset together."""
-    layers = to_layers(row)
-    map_paths = frozenset(tuple(path) for path in orjson.loads(row.map_paths))
-    settled = settle((layer, explode(layer.attributes, map_paths)) for layer in layers)
+def _edge(left: Identity, right: Identity, rows: list[sa.Row[Any]]) -> GraphEdge:
+    return GraphEdge(
+        left=left,
+        right=right,
+        first_seen=from_micros(min(row.ingested_at for row in rows)),
+        last_seen=from_micros(max(row.ingested_at for row in rows)),
+        datasets=tuple(sorted({row.dataset for row in rows})),
+        batch_ids=tuple(sorted({row.batch_id for row in rows})),
+    )
+
+
+def _by_name(identity: Identity) -> tuple[str, str]:
+    return canonical_code(identity.namespace), identity.value
+
+
+def _attributes(entity: Fragment) -> dict[str, Any]:
+    """A thing's attributes, all layers of an upsert dataset together."""
+    settled = settle((layer, explode(layer.attributes, entity.map_paths)) for layer in entity.layers)
     return implode({path: value for path, (value, _) in settled.items()})

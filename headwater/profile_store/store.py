@@ -2,24 +2,22 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-import orjson
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from headwater.errors import ConflictError
 from headwater.identity.graph import IdentityGraph
 from headwater.model.documents import MergePolicy
 from headwater.profile.merged import EVENT_LIMIT, MergedProfile
-from headwater.profile_store import identities, profiles, reading
+from headwater.profile_store import batches, counting, identities, profiles, reading, removal
 from headwater.profile_store.engine import Step, open_database
 from headwater.profile_store.engine import reading as reading_transaction
 from headwater.profile_store.engine import writing as writing_transaction
-from headwater.profile_store.loads import BatchLoad, IdentityLoad, LookupEntity, ProfileLoad, StoreCounts
+from headwater.profile_store.loads import BatchLoad, IdentityLoad, LookupEntity, ProfileLoad, Removal, StoreCounts
 from headwater.profile_store.rows import to_json
-from headwater.profile_store.tables import batch_load
+from headwater.profile_store.tables import batch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,11 +64,15 @@ class ProfileStore:
         """Add the batch's links to the identity graph, once.
 
         Raises:
-            SchemaError: an identity descriptor points into an array or map.
+            SchemaError: an identity descriptor points into an array or map, or the identity settings do not fit.
             ConflictError: the batch was loaded for another dataset.
             HeadwaterError: the database refused, or could not be reached (then `retryable`).
         """
-        return self._once("identities", load, IdentityLoad, lambda each: identities.load_identities(each, load, rows))
+
+        def work(connection: Connection, number: int) -> IdentityLoad:
+            return identities.load_identities(connection, load, number, rows)
+
+        return self._once("identities", load, IdentityLoad, work)
 
     def load_profiles(self, load: BatchLoad, rows: "Iterable[pa.RecordBatch]") -> ProfileLoad:
         """Store the batch's records as fragments or lookup entities, or its events, once.
@@ -80,7 +82,41 @@ class ProfileStore:
             ConflictError: the batch was loaded for another dataset.
             HeadwaterError: the database refused, or could not be reached (then `retryable`).
         """
-        return self._once("profiles", load, ProfileLoad, lambda each: profiles.load_profiles(each, load, rows))
+
+        def work(connection: Connection, number: int) -> ProfileLoad:
+            return profiles.load_profiles(connection, load, number, rows)
+
+        return self._once("profiles", load, ProfileLoad, work)
+
+    def remove_batch(self, batch_id: str) -> Removal:
+        """Remove what the batch brought: afterwards everything is as if it had never come. Repeating is harmless.
+
+        What the batch had replaced shows again, values that it had changed are back, and graphs that it had joined come
+        apart. A removed batch may be loaded again.
+
+        Raises:
+            HeadwaterError: the database refused, or could not be reached (then `retryable`).
+        """
+        with writing_transaction(self._engine) as connection:
+            return removal.remove_batches(connection, batch.c.batch_id == batch_id)
+
+    def remove_dataset(self, name: str) -> Removal:
+        """Remove what all batches of the dataset brought; as `remove_batch`."""
+        with writing_transaction(self._engine) as connection:
+            return removal.remove_batches(connection, batch.c.dataset == name)
+
+    def remove_profile(self, namespace: str, value: str) -> Removal:
+        """Remove the person with this identity: fragments and events of the whole graph, and the graph.
+
+        The batches count as loaded all the same, so repeating them does not bring the person back; a new batch does.
+        """
+        with writing_transaction(self._engine) as connection:
+            return removal.remove_profile(connection, namespace, value)
+
+    def expire_events(self, dataset: str, *, before: datetime) -> Removal:
+        """Remove the dataset's events that happened before an aware time. A profile with nothing else is gone."""
+        with writing_transaction(self._engine) as connection:
+            return removal.expire_events(connection, dataset, before)
 
     def look_up(
         self, namespace: str, value: str, policy: MergePolicy, *, event_limit: int = EVENT_LIMIT
@@ -110,28 +146,17 @@ class ProfileStore:
             return reading.identity_graph(connection, namespace, value)
 
     def counts(self) -> StoreCounts:
-        """What the store holds, exactly."""
+        """What the store holds, exactly. Reads every key: some seconds for a million people."""
         with reading_transaction(self._engine) as connection:
-            return reading.counts(connection)
+            return counting.count(connection)
 
     def _once(
-        self, step: Step, load: BatchLoad, result_type: type[_Result], work: Callable[[Connection], _Result]
+        self, step: Step, load: BatchLoad, result_type: type[_Result], work: Callable[[Connection, int], _Result]
     ) -> _Result:
-        with writing_transaction(self._engine, step) as connection:
-            done = connection.execute(
-                sa.select(batch_load).where(batch_load.c.batch_id == load.batch_id, batch_load.c.step == step)
-            ).one_or_none()
-            if done is not None:
-                if done.dataset != load.dataset:
-                    raise ConflictError(
-                        f"batch {load.batch_id!r} was loaded into dataset {done.dataset!r} before, not into"
-                        f" {load.dataset!r}. Nothing was changed. A batch belongs to one dataset."
-                    )
-                return result_type(**orjson.loads(done.result))
-            result = work(connection)
-            connection.execute(
-                sa.insert(batch_load).values(
-                    batch_id=load.batch_id, step=step, dataset=load.dataset, result=to_json(asdict(result))
-                )
-            )
+        with writing_transaction(self._engine) as connection:
+            number, answer = batches.register(connection, load, step)
+            if answer is not None:
+                return result_type(**answer)
+            result = work(connection, number)
+            batches.finish(connection, number, step, to_json(asdict(result)))
             return result

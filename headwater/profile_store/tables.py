@@ -1,82 +1,83 @@
 """The tables of the profile store. `migrations/` makes them; a test holds the two together.
 
-Identities are referred to by their key (`headwater.identity.identity_key`, 16 bytes), times are microseconds since 1970
-in UTC, bodies are JSON text. The two loads of a batch write to different tables, so that they never wait for each
-other's rows: `load_identities` to `identity` and `identity_link`, `load_profiles` to the rest. All names begin with
+**Whatever a batch brings is a row of its own, and nothing that another batch brought is overwritten.** So a batch that
+goes takes exactly its rows with it. Rows of one batch lie together: a row's id is its batch's number times 2³² plus a
+running number, so that loading appends, however random the identities are, and removing deletes one range.
+
+Fragments and events refer to an identity by its key (`headwater.identity.identity_key`, 16 bytes), the graph by the
+vertex's number. So the two loads of a batch do not need each other: `load_identities` writes `vertex` and `link`,
+`load_profiles` the rest. Times are microseconds since 1970 in UTC, bodies are JSON text. All names begin with
 `profile_`, so that the store may share a database.
 """
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 VERSION_TABLE: Final = "headwater_profile_version"
-VERSION: Final = "0001"
+VERSION: Final = "0002"
 """The newest migration. A store at this version is opened without asking Alembic."""
+
+BATCH_ROWS: Final = 1 << 32
+"""Ids that a batch has: more rows than a batch can hold."""
 
 metadata = MetaData()
 
 
-def _key(name: str, *, primary: bool = False) -> Column[Any]:
-    return Column(name, LargeBinary(16), primary_key=primary, nullable=False)
+def _id() -> Column[Any]:
+    """SQLite keeps rows in the order of an INTEGER key."""
+    return Column(
+        "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False, nullable=False
+    )
 
 
-def _origin() -> tuple[Column[Any], ...]:
-    """Which record a row is from."""
+def _identity() -> tuple[Column[Any], ...]:
     return (
-        Column("batch_id", String(64), nullable=False),
-        Column("ingested_at", BigInteger, nullable=False),
-        Column("row_number", BigInteger, nullable=False),
+        Column("identity_key", LargeBinary(16), nullable=False),
+        Column("namespace_id", Integer, nullable=False),
+        Column("value", Text, nullable=False),
     )
 
 
 def _record_table(name: str) -> Table:
-    """One row for each primary identity of each record dataset. `older` has an upsert fragment's older layers."""
+    """One row for each record that a batch has of a primary identity."""
     return Table(
         name,
         metadata,
-        _key("identity_key", primary=True),
-        Column("dataset", String(128), primary_key=True),
-        *_origin(),
+        _id(),
+        *_identity(),
+        Column("row_number", BigInteger, nullable=False),
         Column("changed_at", BigInteger, nullable=False),
         Column("body", Text, nullable=False),
-        Column("older", Text),
-        sqlite_with_rowid=False,
+        Index(f"{name}_identity", "identity_key"),
     )
 
 
-batch_load = Table(
-    "profile_batch_load",
+namespace = Table(
+    "profile_namespace",
     metadata,
-    Column("batch_id", String(64), primary_key=True),
-    Column("step", String(16), primary_key=True),
-    Column("dataset", String(128), nullable=False),
-    Column("result", Text, nullable=False),
-)
-"""Which batches are in, and what each load answered."""
-
-dataset = Table(
-    "profile_dataset",
-    metadata,
-    Column("name", String(128), primary_key=True),
-    Column("map_paths", Text, nullable=False),
-    Column("fragments", BigInteger, nullable=False),
-    Column("events", BigInteger, nullable=False),
-    Column("lookup_entities", BigInteger, nullable=False),
-)
-"""Each dataset's counts, kept by the loads, and where its bodies hold maps."""
-
-primary_identity = Table(
-    "profile_primary_identity",
-    metadata,
-    _key("identity_key", primary=True),
-    Column("namespace", String(128), nullable=False),
-    Column("value", Text, nullable=False),
+    Column("id", Integer, primary_key=True, autoincrement=False, nullable=False),
+    Column("code", String(128), nullable=False),
     Column("type", String(16), nullable=False),
-    Column("people", Boolean, nullable=False),
-    sqlite_with_rowid=False,
 )
-"""Whose fragments, events and lookup entities there are."""
+"""Identity namespaces as they were when identities came; a code whose type was changed stands here twice."""
+
+batch = Table(
+    "profile_batch",
+    metadata,
+    Column("no", Integer, primary_key=True, autoincrement=False, nullable=False),
+    Column("batch_id", String(64), nullable=False),
+    Column("dataset", String(128), nullable=False),
+    Column("ingested_at", BigInteger, nullable=False),
+    Column("upsert", Boolean, nullable=False),
+    Column("map_paths", Text, nullable=False),
+    Column("identities", Text),
+    Column("profiles", Text),
+    Index("profile_batch_batch_id", "batch_id", unique=True),
+    Index("profile_batch_dataset", "dataset"),
+)
+"""The batches that are in. `identities` and `profiles` are what the two loads answered, null before; `map_paths` says
+where the batch's bodies hold maps."""
 
 fragment = _record_table("profile_fragment")
 lookup_entity = _record_table("profile_lookup_entity")
@@ -84,44 +85,43 @@ lookup_entity = _record_table("profile_lookup_entity")
 event = Table(
     "profile_event",
     metadata,
-    _key("identity_key", primary=True),
-    Column("dataset", String(128), primary_key=True),
-    _key("event_key", primary=True),
-    *_origin(),
+    _id(),
+    *_identity(),
+    Column("event_key", LargeBinary(16), nullable=False),
+    Column("row_number", BigInteger, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
-    sqlite_with_rowid=False,
+    Index("profile_event_identity", "identity_key", "event_key"),
 )
 """`event_key` is a digest of the event's `_id`."""
 
-identity = Table(
-    "profile_identity",
+vertex = Table(
+    "profile_vertex",
     metadata,
-    _key("identity_key", primary=True),
-    Column("namespace", String(128), nullable=False),
-    Column("value", Text, nullable=False),
-    Column("type", String(16), nullable=False),
-    _key("root"),
-    Column("first_seen", BigInteger, nullable=False),
-    Column("last_seen", BigInteger, nullable=False),
-    Column("link_batch", String(64), nullable=False),
-    Column("batch_links", BigInteger, nullable=False),
-    Index("profile_identity_root", "root"),
-    sqlite_with_rowid=False,
+    _id(),
+    *_identity(),
+    Column("component", BigInteger, nullable=False),
+    Column("graph", BigInteger),
+    Index("profile_vertex_identity", "identity_key", unique=True),
+    Index("profile_vertex_component", "component"),
 )
-"""The graph's vertices. `root` is the smallest key of the connected component; `batch_links` counts the links that
-`link_batch`, the last batch to make one, has made."""
+"""Identities that have a link. `component` is a vertex of the connected component, the same for all of them; `graph`
+is the same number unless limits or linking rules took the component apart; null for an identity that they removed."""
 
-identity_link = Table(
-    "profile_identity_link",
+link = Table(
+    "profile_link",
     metadata,
-    _key("left_key", primary=True),
-    _key("right_key", primary=True),
-    Column("dataset", String(128), primary_key=True),
-    Column("first_seen", BigInteger, nullable=False),
-    Column("last_seen", BigInteger, nullable=False),
-    Column("first_batch", String(64), nullable=False),
-    Column("last_batch", String(64), nullable=False),
-    sqlite_with_rowid=False,
+    _id(),
+    Column("left_id", BigInteger, nullable=False),
+    Column("right_id", BigInteger, nullable=False),
+    Index("profile_link_left", "left_id", "right_id"),
 )
-"""The graph's edges, one for each dataset that has shown it; `left_key` is the smaller one."""
+"""Which batch showed which two identities together; `left_id` is the smaller one."""
+
+graph_rules = Table(
+    "profile_graph_rules",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, nullable=False),
+    Column("rules", Text, nullable=False),
+)
+"""One row: the linking rules by which `vertex.graph` was made, as JSON."""

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_MICROS: Final = 24 * 60 * 60 * 1_000_000
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 

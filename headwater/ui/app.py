@@ -1,11 +1,13 @@
 """The pages as an app of their own, to be mounted or served alone."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from headwater.errors import HeadwaterError, NotFoundError
+from headwater.ui import journals, keys
 from headwater.ui.access import Authorise, NotAllowedError, NotSignedInError
 from headwater.ui.context import OpenWorkspace
 from headwater.ui.pages import router
@@ -21,16 +23,20 @@ _HEADERS = {
 """On every answer: nothing from elsewhere, no inline script, and nothing kept, for pages show people's data."""
 
 
-def create_app(*, authorise: Authorise, open_workspace: OpenWorkspace) -> FastAPI:
+def create_app(*, authorise: Authorise, open_workspace: OpenWorkspace, signing_keys: Path | None = None) -> FastAPI:
     """Build the pages.
 
     Args:
         authorise: Says who asks, before anything is answered; raises `NotSignedInError` or `NotAllowedError`.
         open_workspace: Opens the installation; called once for each request, and closed after it.
+        signing_keys: Folder of the keys that sign notifications, whose public halves are served to everybody.
     """
     app = FastAPI(title="Headwater pages", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.authorise = authorise
     app.state.open_workspace = open_workspace
+    app.state.signing_keys = signing_keys
+    app.include_router(keys.router)
+    app.include_router(journals.router)
     app.include_router(router)
     app.middleware("http")(_add_headers)
     app.exception_handler(NotSignedInError)(_answer_not_signed_in)

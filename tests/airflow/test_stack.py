@@ -85,7 +85,12 @@ def test_a_broken_document_is_one_import_error_and_hides_no_dag(stack: Stack) ->
     )
     assert "Mend the file and save it" in error["stack_trace"]
     dags = {dag["dag_id"]: dag["has_import_errors"] for dag in stack.api("/dags")["dags"]}
-    assert dags == {"headwater_deliveries": False, "luma-lost": False, "luma-loyalty": False}
+    assert dags == {
+        "headwater_deliveries": False,
+        "headwater_maintenance": False,
+        "luma-lost": False,
+        "luma-loyalty": False,
+    }
 
 
 @pytest.mark.parametrize(

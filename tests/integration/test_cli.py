@@ -48,6 +48,13 @@ class Shell:
         assert (result.exit_code, result.stdout) == (1, "")
         return result.stderr
 
+    def failed_step(self, *arguments: str) -> tuple[str, str]:
+        """Name and detail of the step at which an account's check fails."""
+        result = self.run(*arguments, "--json")
+        assert (result.exit_code, result.stderr) == (1, "")
+        [failed] = [step for step in json.loads(result.stdout)["steps"] if step["outcome"] == "failed"]
+        return failed["name"], failed["detail"]
+
     def load(self, *flows: str) -> None:
         """Apply the documents, drop the files, run dataflows."""
         self.text("apply", str(self.resources))
@@ -235,14 +242,27 @@ def test_an_account_is_checked_explored_and_previewed(shell: Shell) -> None:
     shell.load()
 
     assert shell.text("account", "check", "luma_sftp").startswith("✓ ")
-    assert [step["name"] for step in shell.json("account", "check", "luma_sftp")["steps"]][-1] == "list"
+    steps = shell.json("account", "check", "luma_sftp")["steps"]
+    assert [(step["name"], step["outcome"]) for step in steps] == [
+        ("reach", "passed"),
+        ("list", "passed"),
+        ("read", "passed"),
+    ]
+    assert steps[-1]["detail"].startswith("the first 512 bytes of 'outbox/luma-")
     assert [(e["type"], e["path"]) for e in shell.json("account", "explore", "luma_sftp")] == [("folder", "outbox")]
     paths = [e["path"] for e in shell.json("account", "explore", "luma_sftp", "outbox")]
     assert paths == sorted(paths)
     assert "outbox/luma-products.csv" in paths
-    head = shell.json("account", "preview", "luma_sftp", "outbox/luma-products.csv", "--limit", "2")
-    assert head["lines"][0].split(",")[:2] == ["SKU", "Name"]
-    assert len(head["lines"]) == 2
+    pages = [shell.json("account", "explore", "luma_sftp", "outbox", "--limit", "3", "--page", n) for n in "123"]
+    assert [entry["path"] for page in pages for entry in page] == paths
+    assert [len(page) for page in pages] == [3, 1, 0]
+    first_page = shell.text("account", "explore", "luma_sftp", "outbox", "--limit", "3")
+    assert first_page.splitlines()[-1] == "there are more entries; --page 2 shows the next"
+    products = shell.json("account", "preview", "luma_sftp", "outbox/luma-products.csv", "--limit", "2")
+    assert (products["format"], products["dialect"]["delimiter"], products["sampled"]) == ("csv", ",", 92)
+    assert [column["name"] for column in products["columns"]][:2] == ["SKU", "Name"]
+    assert len(products["rows"]) == 2
+    assert "loyalty.joinDate" in shell.text("account", "preview", "luma_sftp", "outbox/luma-loyalty.json")
     assert shell.refusal("account", "check", "nope").startswith("error: account 'nope' does not exist")
 
 
@@ -258,14 +278,16 @@ def test_a_server_that_nobody_vouches_for_is_trusted_only_when_told_so(shell: Sh
     with asyncssh_server(tmp_path / "served") as server:
         (tmp_path / "key").write_text(server.private_key)
         account(None)
-        assert "Nothing was sent to it." in shell.refusal("account", "check", "partner")
+        step, reason = shell.failed_step("account", "check", "partner")
+        assert step == "trust"
+        assert "Nothing was sent to it." in reason
         assert server.counts.logins_tried == []
         assert shell.text("account", "check", "partner", "--trust").splitlines()[-1] == f"  host_key: {server.host_key}"
         first_use = {"presented": f"ssh-ed25519 {server.host_key}", "field": "host_key", "value": server.host_key}
         assert shell.json("account", "check", "partner", "--trust")["firstUse"] == first_use
-        assert "Nothing was sent to it." in shell.refusal("account", "check", "partner"), "nothing is stored"
+        assert shell.failed_step("account", "check", "partner") == (step, reason), "nothing is stored"
         account(new_key().get_fingerprint())
-        assert "not one that is trusted" in shell.refusal("account", "check", "partner", "--trust")
+        assert "not one that is trusted" in shell.failed_step("account", "check", "partner", "--trust")[1]
         account(server.host_key)
         assert "vouches" not in shell.text("account", "check", "partner", "--trust")
 
@@ -290,6 +312,32 @@ def test_a_schema_is_shown_and_validates_files(shell: Shell, tmp_path: Path) -> 
 
 def test_deliver_says_what_it_did(shell: Shell) -> None:
     assert shell.text("deliver") == "0 delivered, 0 pending\n"
+
+
+def test_the_journal_is_read_and_replayed(shell: Shell) -> None:
+    shell.text("apply", str(shell.resources))
+
+    assert shell.text("notifications", "list").split() == [
+        "webhook",
+        "state",
+        "waiting",
+        "reason",
+        "luma_webhook",
+        "new",
+        "0",
+    ]
+    assert shell.json("notifications", "journal", "luma_webhook") == {"events": [], "_page": {"count": 0, "last": None}}
+    assert (
+        shell.text("notifications", "journal", "luma_webhook", "--seek", "-PT2H")
+        == "nothing in the journal after that\n"
+    )
+    assert shell.refusal("notifications", "journal", "luma_webhook", "--seek", "2h") == (
+        "error: `seek` '2h' is no ISO 8601 duration, such as -PT2H or -P1D\n"
+    )
+    assert shell.json("notifications", "replay", "luma_webhook", "--since", "2026-11-01") == {"queued": 0}
+    assert "the journal of webhook 'luma_webhook' has no event x" in shell.refusal(
+        "notifications", "replay", "luma_webhook", "--event", "x"
+    )
 
 
 def test_our_errors_have_no_traceback_unless_asked_for(shell: Shell) -> None:

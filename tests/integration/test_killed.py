@@ -30,7 +30,7 @@ def test_a_killed_run_is_made_good_by_the_next(luma: Installation, point: str) -
     command = [sys.executable, "-m", "tests.integration.killed_run"]
     home = str(luma.workspace.settings.home)
     killed = subprocess.run(  # noqa: S603 - our own interpreter and module
-        [*command, home, TENANT, PURCHASES, point], check=False, capture_output=True, timeout=60
+        [*command, home, TENANT, PURCHASES, point], check=False, capture_output=True, timeout=300
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
 

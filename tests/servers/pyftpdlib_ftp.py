@@ -24,10 +24,6 @@ with warnings.catch_warnings():
 USERNAME = "feeds"
 PASSWORD = "correct horse battery staple"
 _POLL_SECONDS = 0.01
-
-# Its log names hostile files as they are, which no test's report can carry, and goes on when a test's output is closed.
-logging.getLogger("pyftpdlib").addHandler(logging.NullHandler())
-logging.getLogger("pyftpdlib").propagate = False
 _STOP_SECONDS = 20
 
 
@@ -102,6 +98,7 @@ def pyftpdlib_server(
         most_connections: How many control connections it takes at once.
         options: More attributes of pyftpdlib's handler, such as `masquerade_address`.
     """
+    _silence()
     faults, counts = faults or Faults(), Counts()
     certificate = (certificate or new_certificate()) if tls else None
     authorizer = DummyAuthorizer()
@@ -208,3 +205,10 @@ class _Files(AbstractedFS):  # type: ignore[misc]  # pyftpdlib has no types
             raise PermissionError(13, os.strerror(13))
         names: list[str] = super().listdir(path)
         return names
+
+
+def _silence() -> None:
+    """Its log names hostile files as they are, which no report can carry; Airflow, when it is imported, turns it on."""
+    logger = logging.getLogger("pyftpdlib")
+    logger.handlers = [logging.NullHandler()]
+    logger.propagate = False

@@ -1,5 +1,6 @@
-"""Programs that come from packages of the operating system."""
+"""Programs that come from packages of the operating system, and packages that only tests use."""
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Sequence
@@ -23,6 +24,16 @@ def require(tool: str, package: str, *, folders: Sequence[str | Path] = ()) -> P
     if found is not None:
         return Path(found)
     reason = f"needs the Debian package {package}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}, and CI has to run every test", pytrace=False)
+    pytest.skip(reason)
+
+
+def require_module(module: str, package: str) -> None:
+    """Skip the test if a package that only tests use is not installed; with CI=true that fails it."""
+    if importlib.util.find_spec(module) is not None:
+        return
+    reason = f"needs the package {package}"
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason}, and CI has to run every test", pytrace=False)
     pytest.skip(reason)

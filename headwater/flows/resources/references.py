@@ -23,6 +23,7 @@ from headwater.model.documents import (
     IdentityNamespace,
     MappingSet,
     MergePolicy,
+    Notifier,
     Resource,
     Schema,
     SecretRef,
@@ -124,6 +125,18 @@ def _merge_policy(policy: MergePolicy, document: AuthoredDocument, world: World)
 def _webhook(webhook: Webhook, document: AuthoredDocument, world: World) -> Iterator[Problem]:
     for position, dataset in enumerate(webhook.datasets):
         yield from _must_exist(document, world, Dataset, dataset, "datasets", position)
+    if world.before(Notifier, webhook.name) is not None and world.after(Notifier, webhook.name) is not None:
+        message = f"{webhook.name!r} is the name of a notifier; `notify` names both, so that they need different names"
+        yield document.problem(message, "name")
+
+
+@_check.register
+def _notifier(notifier: Notifier, document: AuthoredDocument, world: World) -> Iterator[Problem]:
+    for position, dataset in enumerate(notifier.datasets):
+        yield from _must_exist(document, world, Dataset, dataset, "datasets", position)
+    if world.after(Webhook, notifier.name) is not None:
+        message = f"{notifier.name!r} is the name of a webhook; `notify` names both, so that they need different names"
+        yield document.problem(message, "name")
 
 
 @_check.register
@@ -131,7 +144,8 @@ def _dataflow(flow: Dataflow, document: AuthoredDocument, world: World) -> Itera
     yield from _format_options(flow, document)
     yield from _must_exist(document, world, Dataset, flow.target.dataset, "target", "dataset")
     for position, webhook in enumerate(flow.notify):
-        yield from _must_exist(document, world, Webhook, webhook, "notify", position)
+        if world.after(Notifier, webhook) is None:
+            yield from _must_exist(document, world, Webhook, webhook, "notify", position)
     if flow.mapping_set is None:
         return
     yield from _must_exist(document, world, MappingSet, flow.mapping_set, "mapping_set")

@@ -1,8 +1,9 @@
 import pytest
 
 from headwater.catalog.catalog import Catalog
-from headwater.errors import NotFoundError
-from headwater.model.documents import Dataset, IdentityNamespace, IdentityType
+from headwater.errors import ConflictError, NotFoundError
+from headwater.flows.schemas import identity_settings
+from headwater.model.documents import Dataset, IdentityNamespace, IdentitySettings, IdentityType
 
 LOYALTY = Dataset.from_json({"name": "loyalty", "schema": "loyalty", "title": "Loyalty"})
 
@@ -60,3 +61,17 @@ def test_a_transaction_is_made_whole_or_not_at_all(catalog: Catalog) -> None:
     with pytest.raises(NotFoundError):
         fail_half_way()
     assert catalog.resources.find("dataset", "loyalty") is None
+
+
+def test_there_is_one_identity_settings_at_most(catalog: Catalog) -> None:
+    assert identity_settings(catalog.resources) is None
+    first = IdentitySettings(name="first", unique_namespaces=("crm",))
+    catalog.resources.put(first)
+    assert identity_settings(catalog.resources) == first
+    catalog.resources.put(IdentitySettings(name="second"))
+    with pytest.raises(ConflictError) as caught:
+        identity_settings(catalog.resources)
+    assert str(caught.value) == (
+        "the catalog has several identity settings, 'first' and 'second'. Nothing was loaded. There is one at most:"
+        " delete the others."
+    )

@@ -8,14 +8,12 @@ from ulid import ULID
 from headwater.catalog.batches import GroupReport
 from headwater.catalog.catalog import Catalog
 from headwater.catalog.ledger import Claim, FileVersion, Verdict
-from headwater.catalog.outbox import Selection
 from headwater.errors import ConflictError, NotFoundError
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.records import RecordCounts
 from headwater.model.runs import (
     BatchStatus,
     ErrorSummary,
-    Event,
     FileState,
     FlowRun,
     FlowRunState,
@@ -259,51 +257,3 @@ def test_since_when_a_file_looks_as_it_does_starts_anew_with_each_change(catalog
     assert (catalog.observations.paths("f"), catalog.observations.paths("g")) == ({FILE.path}, set())
     catalog.observations.forget("f", [FILE.path])
     assert note(FILE, latest) == (latest, latest, None)
-
-
-def an_event(code: str, event_id: str) -> Event:
-    return Event(id=event_id, code=code, subject="b", dataset="d", flow="f", created_at=START, body={"n": code})
-
-
-def test_an_event_is_written_once_per_subject_and_code(catalog: Catalog) -> None:
-    assert catalog.outbox.add(an_event("ing_load_success", "1"), ["hook"])
-    assert not catalog.outbox.add(an_event("ing_load_success", "2"), ["hook"])
-    assert [event.id for event in catalog.outbox.events(subject="b")] == ["1"]
-    assert len(catalog.outbox.due(now=START)) == 1
-
-
-def test_a_later_event_waits_for_the_earlier_one_of_its_batch(catalog: Catalog) -> None:
-    catalog.outbox.add(an_event("ing_load_success", "1"), ["hook", "other"])
-    catalog.outbox.add(an_event("ig_load_success", "2"), ["hook"])
-
-    def due(now: datetime = START) -> list[tuple[str, str]]:
-        return [(delivery.event.id, delivery.webhook) for delivery in catalog.outbox.due(now=now)]
-
-    assert due() == [("1", "hook"), ("1", "other")]
-    catalog.outbox.retry("1", "hook", reason="503", next_attempt_at=START + timedelta(minutes=1))
-    assert due() == [("1", "other")]
-    assert due(START + timedelta(minutes=1)) == [("1", "hook"), ("1", "other")]
-    catalog.outbox.delivered("1", "hook")
-    assert due() == [("1", "other"), ("2", "hook")]
-    catalog.outbox.give_up("2", "hook", reason="404")
-    assert due() == [("1", "other")]
-    assert [delivery.webhook for delivery in catalog.outbox.waiting(Selection(subjects=["b"]))] == ["other"]
-    assert catalog.outbox.due(Selection(code_prefix="ig_"), now=START) == []
-    assert catalog.outbox.due(Selection(flow="another"), now=START) == []
-
-
-def test_a_delivery_is_tried_by_one_at_a_time_and_expires(catalog: Catalog) -> None:
-    catalog.outbox.add(an_event("ing_load_success", "1"), ["hook", "other"])
-    [mine] = catalog.outbox.due(Selection(without=frozenset({"other"})), now=START)
-    assert catalog.outbox.take(mine, until=START + timedelta(minutes=1))
-    assert not catalog.outbox.take(mine, until=START + timedelta(minutes=1))
-    assert catalog.outbox.expire("other", created_before=START, reason="dead") == 0
-    assert catalog.outbox.expire("other", created_before=START + timedelta(days=1), reason="dead") == 1
-    assert [delivery.webhook for delivery in catalog.outbox.waiting()] == ["hook"]
-
-
-def test_a_webhook_is_verified_for_one_version(catalog: Catalog) -> None:
-    assert catalog.outbox.verified_etag("hook") is None
-    catalog.outbox.set_verified("hook", "1")
-    catalog.outbox.set_verified("hook", "2")
-    assert catalog.outbox.verified_etag("hook") == "2"

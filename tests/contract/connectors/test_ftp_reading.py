@@ -256,7 +256,8 @@ class TestNames:
         (ftp_server.root / os.fsdecode(b"caf\xe9.csv")).write_bytes(b"1")
         (ftp_server.root / "€.csv").write_bytes(b"2")
         by_default = connect_ftp(ftp_server)
-        assert {file.path for file in by_default.list_files("")} == {"caf\udce9.csv", "€.csv"}
+        listed = {ascii(file.path) for file in by_default.list_files("")}  # a report can carry no lone surrogate
+        assert listed == {ascii("caf\udce9.csv"), ascii("€.csv")}
         assert read(by_default, "caf\udce9.csv") == b"1"
 
     def test_another_encoding(self, scripted: ScriptedServer, connect_ftp: Connect) -> None:

@@ -1,13 +1,13 @@
 """Rows as the row engine hands them to the lake, and short ways to load them."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
-from headwater.lake import Lake
+from headwater.lake import Lake, Maintained
 from headwater.model.runs import StagedFile
 
 INGESTED_AT = datetime(2026, 11, 1, 2, 0, 0, 123_456, tzinfo=UTC)
@@ -75,6 +75,45 @@ def load(
     """Stage and commit records with these keys."""
     files = stage(lake, dataset, batch_id, *keys, source_file=source_file)
     return lake.commit(dataset, batch_id, files, supersede=supersede)
+
+
+def event_rows(*events: tuple[str, datetime | None]) -> pa.RecordBatch:
+    """Events with a key and a time, as rows 1, 2, 3 … of their file."""
+    records = [
+        purchase(key) | {"timestamp": at, "row_number": i + 1, "byte_offset": i * 100}
+        for i, (key, at) in enumerate(events)
+    ]
+    return pa.RecordBatch.from_pylist(records, schema=pa.schema([*COLUMNS, *PROVENANCE]))
+
+
+def stage_events(
+    lake: Lake, dataset: str, batch_id: str, *events: tuple[str, datetime | None], source_file: str = "file-1"
+) -> tuple[StagedFile, ...]:
+    """Stage events with these keys and times."""
+    with lake.stage(dataset, batch_id, 0, ingested_at=INGESTED_AT) as writer:
+        writer.write(event_rows(*events), source_file)
+    return writer.result
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a catalog would know: every batch has ended but those in `open`."""
+
+    open: set[str] = field(default_factory=set)
+
+    def settled(self, batch_ids: Collection[str]) -> Collection[str]:
+        """Those that are not open."""
+        return set(batch_ids) - self.open
+
+    def open_batches(self, dataset: str) -> Collection[str]:
+        """Those that are open."""
+        return self.open
+
+
+def maintain(lake: Lake, dataset: str, *open_batches: str, days_later: float = 10) -> Maintained:
+    """Maintain the dataset with a window of three days, as if some days had gone by."""
+    now = datetime.now(UTC) + timedelta(days=days_later)
+    return lake.maintain(dataset, Facts(open=set(open_batches)), now=now, window=timedelta(days=3))
 
 
 def keys_in(lake: Lake, dataset: str) -> list[str]:

@@ -20,10 +20,10 @@ def batch_id(writer: int, number: int) -> str:
     return f"01JBKD00000000000000W{writer}N{number:03d}"
 
 
-def run_together(target: Callable[..., None], *arguments: tuple[object, ...]) -> None:
-    """Run one process per argument list, all let off at the same time; each must succeed."""
-    barrier = SPAWN.Barrier(len(arguments))
-    processes: list[BaseProcess] = [SPAWN.Process(target=target, args=(barrier, *own)) for own in arguments]
+def run_together(*work: tuple[Callable[..., None], tuple[object, ...]]) -> None:
+    """Run a process for each function with its arguments, all let off at the same time; each must succeed."""
+    barrier = SPAWN.Barrier(len(work))
+    processes: list[BaseProcess] = [SPAWN.Process(target=target, args=(barrier, *own)) for target, own in work]
     for process in processes:
         process.start()
     for process in processes:
@@ -32,7 +32,7 @@ def run_together(target: Callable[..., None], *arguments: tuple[object, ...]) ->
     for process in processes:
         process.kill()
         process.join()
-    assert states == [0] * len(arguments)
+    assert states == [0] * len(work)
 
 
 def load_batches(barrier: Barrier, address: LakeAddress, writer: int, batches: int) -> None:
@@ -63,14 +63,14 @@ def supersede_one_file(barrier: Barrier, address: LakeAddress, file: int) -> Non
 def open_and_prepare(barrier: Barrier, address: LakeAddress, column: str) -> None:
     barrier.wait(DEADLINE_SECONDS)
     with address.open() as lake:
-        lake.ensure_table("fresh", pa.schema([pa.field("_id", pa.string()), pa.field(column, pa.string())]))
+        lake.ensure_table("fresh", COLUMNS.append(pa.field(column, pa.string())), day_of="timestamp")
 
 
 @pytest.mark.slow
 def test_two_writers_lose_nothing_and_repeat_nothing(lake: Lake, address: LakeAddress) -> None:
     lake.ensure_table("sales", COLUMNS)
 
-    run_together(load_batches, (address, 1, 8), (address, 2, 8))
+    run_together((load_batches, (address, 1, 8)), (load_batches, (address, 2, 8)))
 
     assert keys_in(lake, "sales") == sorted(f"w{writer}-{number}" for writer in (1, 2) for number in range(8))
     snapshots = {lake.find_commit("sales", batch_id(writer, number)) for writer in (1, 2) for number in range(8)}
@@ -82,7 +82,7 @@ def test_two_writers_lose_nothing_and_repeat_nothing(lake: Lake, address: LakeAd
 def test_the_same_batch_from_three_processes_is_loaded_once(lake: Lake, address: LakeAddress) -> None:
     lake.ensure_table("sales", COLUMNS)
 
-    run_together(load_the_same_batch, (address,), (address,), (address,))
+    run_together(*[(load_the_same_batch, (address,))] * 3)
 
     assert keys_in(lake, "sales") == ["once"]
 
@@ -94,14 +94,15 @@ def test_two_batches_may_supersede_rows_of_one_data_file_at_once(lake: Lake, add
     load(lake, "sales", "01JBKD0000000000000000BBBB", "old-2", source_file="file-2")
     load(lake, "sales", "01JBKD0000000000000000CCCC", "kept", source_file="file-3")
 
-    run_together(supersede_one_file, (address, 1), (address, 2))
+    run_together((supersede_one_file, (address, 1)), (supersede_one_file, (address, 2)))
 
     assert keys_in(lake, "sales") == ["kept", "new-1", "new-2"]
 
 
 @pytest.mark.slow
 def test_processes_may_open_a_new_lake_and_prepare_a_table_at_once(address: LakeAddress) -> None:
-    run_together(open_and_prepare, (address, "a"), (address, "b"), (address, "c"))
+    run_together(*((open_and_prepare, (address, column)) for column in "abc"))
 
     with address.open() as lake:
-        assert sorted(lake.scan("fresh").column_names) == [SYSTEM_COLUMN, "_id", "a", "b", "c"]
+        assert sorted(lake.scan("fresh").column_names) == sorted([SYSTEM_COLUMN, *COLUMNS.names, "a", "b", "c"])
+        assert len(lake.datasets()) == 1

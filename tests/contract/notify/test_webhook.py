@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,12 +16,17 @@ from uuid import UUID
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import SecretStr
 
 from headwater.errors import DeliveryError
 from headwater.model.documents import Webhook
 from headwater.model.runs import Event
 from headwater.notify import WebhookChannel, signature
+from headwater.notify.signing import rotate_signing_keys
 from headwater.notify.targets import Target
 from headwater.notify.webhook import MAX_ANSWER_BYTES, PinnedTransport
 from tests.servers.webhook import Answer, WebhookReceiver, webhook_receiver
@@ -262,3 +268,87 @@ class TestChallenge:
     def test_a_receiver_that_is_not_there_is_said_to_be_so(self, channel: WebhookChannel) -> None:
         with pytest.raises(DeliveryError, match=r"'nowhere\.invalid' could not be resolved"):
             channel.verify(hook("http://nowhere.invalid/"))
+
+
+class TestSignatures:
+    def test_both_key_pairs_sign_the_raw_bytes_and_say_where_their_public_keys_are(
+        self, receiver: WebhookReceiver, tmp_path: Path
+    ) -> None:
+        keys = rotate_signing_keys(tmp_path)
+        assert WebhookChannel(allow_private=True, signing_keys=keys).send(EVENT, hook(receiver.url())).ok
+
+        (request,) = receiver.requests
+        for number, key in enumerate(keys, start=1):
+            public = load_pem_public_key(key.public_pem)
+            assert isinstance(public, RSAPublicKey)
+            sent = base64.b64decode(request.headers[f"x-adobe-digital-signature-{number}"])
+            public.verify(sent, request.body, PKCS1v15(), SHA256())
+            assert request.headers[f"x-adobe-public-key{number}-path"] == key.path
+
+    def test_without_keys_there_are_no_such_headers(self, receiver: WebhookReceiver, channel: WebhookChannel) -> None:
+        channel.send(EVENT, hook(receiver.url()), SECRET)
+
+        assert not [name for name in receiver.requests[0].headers if "digital" in name or "public-key" in name]
+
+
+class TestNames:
+    def test_a_name_that_changes_its_meaning_is_asked_for_once_and_cannot_lead_elsewhere(
+        self, receiver: WebhookReceiver
+    ) -> None:
+        asked: list[str] = []
+
+        def rebinding(host: str, _port: int) -> list[str]:
+            asked.append(host)
+            return ["127.0.0.1"] if len(asked) == 1 else ["169.254.169.254"]
+
+        channel = WebhookChannel(allow_private=True, look_up=rebinding)
+        url = receiver.url("hooks.example.com")
+
+        assert channel.send(EVENT, hook(url)).ok
+        assert asked == ["hooks.example.com"]
+        refused = channel.send(EVENT, hook(url))
+        assert (refused.ok, refused.retryable) == (False, False)
+        assert "169.254.169.254, which is a cloud's metadata service; nothing is ever sent there" in refused.detail
+        assert len(receiver.requests) == 1
+
+    def test_one_private_address_among_public_ones_is_enough_to_refuse(self) -> None:
+        channel = WebhookChannel(look_up=lambda _host, _port: ["93.184.215.14", "10.0.0.7"])
+
+        refused = channel.send(EVENT, hook("https://hooks.example.com/"))
+
+        assert (refused.ok, refused.retryable) == (False, False)
+        assert refused.detail.startswith(
+            "webhook host 'hooks.example.com' has the address 10.0.0.7, which is not public"
+        )
+
+    def test_a_resolver_that_hangs_takes_no_longer_than_a_receiver_may(self, receiver: WebhookReceiver) -> None:
+        released = threading.Event()
+
+        def hanging(_host: str, _port: int) -> list[str]:
+            released.wait(60)
+            return ["127.0.0.1"]
+
+        started = time.monotonic()
+        channel = WebhookChannel(allow_private=True, timeout_seconds=0.5, look_up=hanging)
+        try:
+            result = channel.send(EVENT, hook(receiver.url()))
+        finally:
+            released.set()
+
+        assert (result.retryable, result.detail) == (True, "the receiver took longer than 0.5 s")
+        assert time.monotonic() - started < 10
+        assert receiver.requests == []
+
+    def test_an_address_that_does_not_answer_leaves_time_for_the_next(self, receiver: WebhookReceiver) -> None:
+        with socket.create_server(("127.0.0.2", receiver.port), backlog=0) as full:
+            fillers = [socket.socket() for _ in range(4)]
+            for filler in fillers:
+                filler.setblocking(False)
+                filler.connect_ex(full.getsockname())
+            addresses = ["127.0.0.2", "127.0.0.1"]
+            channel = WebhookChannel(allow_private=True, timeout_seconds=4, look_up=lambda _host, _port: addresses)
+            try:
+                assert channel.send(EVENT, hook(receiver.url())).ok
+            finally:
+                for filler in fillers:
+                    filler.close()

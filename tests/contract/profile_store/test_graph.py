@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headwater.identity import IdentityGraph
-from headwater.model.documents import IdentityType
+from headwater.model.documents import IdentitySettings, IdentityType
 from headwater.profile_store import IdentityLoad, ProfileStore
 from tests.contract.profile_store import samples
 
@@ -24,18 +24,26 @@ Names = Sequence[str]
 """Identities as `namespace:value`."""
 
 
-def link(store: ProfileStore, batch_id: str, minutes: int, *records: Names, dataset: str = "web") -> IdentityLoad:
+def link(
+    store: ProfileStore,
+    batch_id: str,
+    minutes: int,
+    *records: Names,
+    dataset: str = "web",
+    rules: IdentitySettings | None = None,
+) -> IdentityLoad:
     """Load records that have just these identities."""
-    load = replace(samples.web_load(batch_id, minutes), dataset=dataset, namespaces=PEOPLE | THINGS)
-    rows = [{"identityMap": _identity_map(names)} for names in records]
+    load = replace(samples.web_load(batch_id, minutes), dataset=dataset, namespaces=PEOPLE | THINGS, settings=rules)
+    rows = [{"identityMap": identity_map(names)} for names in records]
     return store.load_identities(load, [pa.RecordBatch.from_pylist(rows, schema=SCHEMA)])
 
 
-def _identity_map(names: Names) -> list[tuple[str, list[dict[str, Any]]]]:
+def identity_map(names: Names, *, primary: bool = False) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The identities by namespace, the first one flagged on demand."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for name in names:
+    for number, name in enumerate(names):
         namespace, _, value = name.partition(":")
-        found.setdefault(namespace, []).append({"id": value})
+        found.setdefault(namespace, []).append({"id": value, "primary": primary and not number})
     return list(found.items())
 
 
@@ -83,13 +91,24 @@ def test_links_know_when_and_where_they_were_seen(store: ProfileStore) -> None:
     [edge] = graph.edges
     assert {edge.left.value, edge.right.value} == {"1", "a"}
     assert (edge.first_seen, edge.last_seen) == (samples.at(1), samples.at(4))
-    assert (edge.datasets, edge.batch_ids) == (("crm", "web"), ("B1", "B3", "B4"))
+    assert (edge.datasets, edge.batch_ids) == (("crm", "web"), ("B1", "B2", "B3", "B4"))
 
 
 def test_what_is_no_identity_is_counted(store: ProfileStore) -> None:
     result = link(store, "B1", 1, ["crm:null", "cookie:a"], ["nobody:1", "crm:2", "cookie:b"])
     assert result.skipped == {"placeholder_value": 1, "unknown_namespace": 1}
     assert (result.identities, result.links) == (2, 1)
+
+
+def test_what_looks_like_a_placeholder_is_counted_and_on_demand_ignored(store: ProfileStore) -> None:
+    records = [["crm:1234", "cookie:0000-0000"], ["crm:5678", "cookie:0000-0000"], ["crm:9012", "cookie:c1"]]
+    ignoring = IdentitySettings(name="rules", ignore_placeholders=True)
+    ignored = link(store, "B1", 1, *records, rules=ignoring)
+    assert (ignored.links, ignored.skipped) == (1, {"suspected_placeholder": 2})
+    assert members(store, "crm:1234") == set()
+    taken = link(store, "B2", 2, *records)
+    assert (taken.links, taken.confirmed, taken.placeholders, taken.skipped) == (2, 1, 2, {})
+    assert members(store, "crm:1234") == {"crm:1234", "crm:5678", "cookie:0000-0000"}
 
 
 def test_a_graph_over_the_limit_loses_the_oldest_cookies(store: ProfileStore) -> None:

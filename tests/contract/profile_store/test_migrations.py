@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from headwater.database.engine import open_engine
-from headwater.errors import SettingsError
+from headwater.database.migrate import migrate
+from headwater.errors import ConflictError, SettingsError
 from headwater.profile_store import ProfileStore
 from headwater.profile_store.tables import VERSION, VERSION_TABLE, metadata
 from tests.contract.profile_store import samples
@@ -47,6 +49,26 @@ def test_the_newest_migration_is_the_one_that_the_code_expects() -> None:
     config = Config()
     config.set_main_option("script_location", "headwater.profile_store:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == VERSION
+
+
+def test_a_store_of_the_first_version_is_upgraded_only_while_it_is_empty(url: str) -> None:
+    engine = open_engine(url)
+    migrate(engine, scripts="headwater.profile_store:migrations", version_table=VERSION_TABLE, head="0001")
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("INSERT INTO profile_batch_load (batch_id, step, dataset, result) VALUES ('B1', 's', 'd', '{}')")
+        )
+    with pytest.raises(ConflictError) as caught:
+        ProfileStore.open(url)
+    assert str(caught.value) == (
+        "this profile store was made by an earlier version, which did not keep what is needed to take a batch out"
+        " again. Nothing was changed. Name a new database in `HEADWATER_PROFILE_URL` and load the batches again."
+    )
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM profile_batch_load"))
+    engine.dispose()
+    with ProfileStore.open(url) as store:
+        assert store.counts().profiles == 0
 
 
 def test_what_is_stored_outlives_the_process_that_stored_it(url: str) -> None:

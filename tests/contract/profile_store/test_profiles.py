@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from headwater.errors import ConflictError, HeadwaterError, SchemaError
+from headwater.model.documents import IdentitySettings
 from headwater.profile import MergedProfile
 from headwater.profile_store import BatchLoad, DatasetCounts, ProfileLoad, ProfileStore
 from tests.contract.profile_store import samples
@@ -313,3 +314,18 @@ def test_an_unreachable_store_is_said_and_can_be_retried() -> None:
     assert message.startswith("profile store postgresql+psycopg://headwater:***@/none?host=")
     assert message.endswith("Nothing was changed. Is it running, and may Headwater write to it?")
     assert "secret" not in message
+
+
+def test_with_a_priority_an_event_belongs_to_its_most_important_identity(store: ProfileStore) -> None:
+    rules = IdentitySettings(name="rules", namespace_priority=("lumaCrmId", "ECID"))
+    visit = {
+        "_id": "visit",
+        "timestamp": datetime(2026, 1, 1, tzinfo=UTC),
+        "identityMap": [("ECID", [{"id": samples.ECID, "primary": True}]), ("lumaCrmId", [{"id": "c"}])],
+    }
+    rows = [pa.RecordBatch.from_pylist([visit], schema=samples.WEB_SCHEMA)]
+    assert store.load_profiles(replace(samples.web_load("B1", 1), settings=rules), rows).events == 1
+    assert store.look_up("ECID", samples.ECID, samples.DEFAULT) is None
+    profile = store.look_up("lumaCrmId", "c", samples.DEFAULT)
+    assert profile is not None
+    assert [each.identity.value for each in profile.events] == ["c"]

@@ -1,10 +1,6 @@
-import gzip
-
 import pytest
 
-from headwater.cli.account import first_lines
 from headwater.cli.schema import fields
-from headwater.errors import FileError
 from headwater.model.nested import flatten, value_at
 
 SCHEMA = {
@@ -43,26 +39,3 @@ def test_a_record_becomes_columns() -> None:
 )
 def test_pointers(pointer: str, value: object) -> None:
     assert value_at({"a": [{"b": 1}], "x/y": 2, "x~y": 3}, pointer) == value
-
-
-def test_first_lines_of_plain_and_compressed_files() -> None:
-    content = "\ufeffname,city\r\nAda,Zürich\r\n".encode()
-
-    assert first_lines(content, 20) == ["name,city", "Ada,Zürich"]
-    assert first_lines(gzip.compress(content, mtime=0), 1) == ["name,city"]
-    assert first_lines(gzip.compress(content * 1000, mtime=0)[:80], 1) == ["name,city"]
-    assert first_lines(b"", 20) == []
-
-
-def test_a_compressed_file_is_expanded_only_so_far() -> None:
-    assert sum(map(len, first_lines(gzip.compress(b"x" * 50_000_000, mtime=0), 1))) <= 256 * 1024
-
-
-def test_damaged_gzip_is_said_to_be_so() -> None:
-    with pytest.raises(FileError, match=r"^the file begins like gzip, but cannot be decompressed: "):
-        first_lines(b"\x1f\x8bnot gzip at all", 1)
-
-
-def test_parquet_has_no_lines() -> None:
-    with pytest.raises(FileError, match=r"^the file is Parquet, which has no lines; load it into a dataset"):
-        first_lines(b"PAR1\x15\x04", 20)

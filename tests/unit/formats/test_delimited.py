@@ -181,3 +181,16 @@ def test_bad_headers(header: bytes, code: str, message: str) -> None:
 def test_options_that_make_no_sense(options: dict[str, str], message: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(message)):
         FormatOptions.from_json(options)
+
+
+@pytest.mark.parametrize("block_bytes", [32, 4096], ids=["in pieces", "in one piece"])
+def test_a_record_whose_last_line_is_too_long_is_never_read_without_its_end(block_bytes: int) -> None:
+    text = b'a,b\n"1\n2",' + b"x" * 1100 + b"\n3,4\n"
+    found = frame(text, limits=Limits(block_bytes=block_bytes, max_record_bytes=1024))
+    assert [(line, fault) for _, _, line, fault in found] == [
+        (1, None),
+        (2, "a quoted field that begins on this line is not closed within the limit"),
+        (3, "the record is longer than 1,024 bytes (`max_record_bytes`)"),
+        (4, None),
+    ]
+    assert found[-1][1] == text.index(b"3,4")

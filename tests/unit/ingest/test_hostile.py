@@ -5,8 +5,6 @@ import io
 import tracemalloc
 from typing import Any, BinaryIO
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from headwater.errors import FileError
@@ -189,39 +187,3 @@ def test_a_storm_can_be_left_at_any_chunk() -> None:
     options = FormatOptions(max_record_bytes=1024)
     reader = read_file(io.BytesIO(b'{"a":"x"}\n' + b"r" * 5000), PLAN, file="f", options=options)
     assert sum(chunk.read for chunk in reader) == 2
-
-
-def chunks_until_lost(content: bytes, threshold_percent: float, *, stored: bytes | None = None) -> tuple[int, int]:
-    """How many chunks were read before the file was known to be lost, and how many it has."""
-    stored = content if stored is None else stored
-    reader = read_file(io.BytesIO(stored), PLAN, file="f")
-    lost = [reader.is_lost(threshold_percent, size_bytes=len(stored)) for _ in reader]
-    assert not lost[-1] or reader.report.failed * 100 > threshold_percent * reader.report.read
-    assert lost == sorted(lost)
-    return lost.index(True) if any(lost) else len(lost), len(lost)
-
-
-GOOD, BAD = b'{"a":"xxxxxxxxxxxxxxxxxxxxx"}\n', b'{"a":["xxxxxxxxxxxxxxxxxxx"]}\n'
-
-
-@pytest.mark.parametrize(
-    ("content", "threshold_percent", "when"),
-    [
-        pytest.param(BAD + GOOD * 40_000, 0, "first", id="none is tolerated"),
-        pytest.param(BAD * 40_000, 5, "middle", id="all are bad"),
-        pytest.param(GOOD * 40_000 + BAD * 1000, 5, "never", id="few are bad"),
-        pytest.param(BAD * 2000 + b"{}\n" * 100_000, 2, "never", id="the rest is short and good"),
-    ],
-)
-def test_a_file_is_lost_when_nothing_that_comes_can_save_it(
-    content: bytes, threshold_percent: float, when: str
-) -> None:
-    reached, chunks = chunks_until_lost(content, threshold_percent)
-    assert {"first": reached == 0, "middle": 0 < reached < chunks - 1, "never": reached == chunks}[when]
-
-
-def test_a_compressed_file_and_one_with_types_may_be_lost_too() -> None:
-    assert chunks_until_lost(BAD * 9000, 0, stored=gzip.compress(BAD * 9000)) == (0, 2)
-    sink = io.BytesIO()
-    pq.write_table(pa.table({"n": pa.array(["x"] * 30_000 + ["1"] * 30_000)}), sink)
-    assert chunks_until_lost(sink.getvalue(), 10) == (0, 8)

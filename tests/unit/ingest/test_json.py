@@ -74,6 +74,15 @@ class TestLuma:
         }
         assert outcome.report.rules == {"/loyalty/joinDate": {"date at midnight UTC": 1}}
 
+    def test_fields_whose_times_are_written_in_several_ways_are_told(self, loyalty: Plan) -> None:
+        written = [b'"2000-05-15"', b'"2000-05-15T10:00:00Z"', b"1531263959000", b'"2001-05-15"']
+        content = b"".join(b'{"loyalty":{"joinDate":%b}}\n' % value for value in written)
+        outcome = read(loyalty, content)
+        assert outcome.report.notes == (
+            "in/f: values of one field were read by several rules: "
+            "/loyalty/joinDate as date at midnight UTC (2), epoch number (1), rfc3339 (1)",
+        )
+
     def test_a_number_in_a_text_is_converted(self, loyalty: Plan) -> None:
         outcome = read(loyalty, b'{"_techmarketingdemos":{"systemIdentifier":{"loyaltyId":5625458}}}')
         assert outcome.rows[0]["_techmarketingdemos"]["systemIdentifier"]["loyaltyId"] == "5625458"

@@ -110,6 +110,19 @@ def test_every_connector_kind_has_a_form_with_every_field() -> None:
         assert all(field["label"] and field["description"] for field in form["conn-fields"].values())
 
 
+@pytest.mark.parametrize("kind", ["ftp", "ftps", "gcs", "s3", "sftp"])
+def test_no_form_shows_a_secret_in_a_plain_field(kind: str) -> None:
+    form = next(
+        each for each in get_provider_info()["connection-types"] if each["connection-type"] == f"headwater_{kind}"
+    )
+    secrets = {name for name, field in config_model(kind).model_fields.items() if "SecretStr" in str(field.annotation)}
+
+    assert secrets
+    for name in secrets - {"password"}:
+        assert form["conn-fields"][name]["schema"]["format"] in ("password", "multiline")
+    assert ("password" in secrets) == ("password" in form["ui-field-behaviour"]["relabeling"])
+
+
 def test_secrets_are_password_fields_or_many_lines() -> None:
     form = next(each for each in get_provider_info()["connection-types"] if each["connection-type"] == "headwater_sftp")
 

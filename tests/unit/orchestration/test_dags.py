@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, TriggerRule
+from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
 
 from headwater.model.documents import Dataflow
 from headwater.orchestration import dataflow_dag, load_dags
 from headwater.orchestration.arrivals import ArrivalTrigger, arrival_asset
-from headwater.orchestration.dags import deliveries_dag
+from headwater.orchestration.dags import deliveries_dag, maintenance_dag
 from headwater.orchestration.timetable import AnchoredTimetable
 from tests.airflow.environment import REPOSITORY, airflow_variables, plain_environment
 
@@ -151,6 +151,7 @@ def test_missing_files_are_looked_for_before_notifications_are_tried_again() -> 
     dag = deliveries_dag()
 
     assert (set(dag.task_ids), dag.catchup, dag.max_active_runs) == ({"check_expectations", "deliver_due"}, False, 1)
+    assert dag.schedule == CronTriggerTimetable("* * * * *", timezone="UTC")
     deliver = dag.get_task("deliver_due")
     assert (deliver.upstream_task_ids, deliver.trigger_rule) == ({"check_expectations"}, TriggerRule.ALL_DONE)
 
@@ -171,6 +172,12 @@ def test_a_dataflow_that_runs_on_arrival_watches_its_files() -> None:
     classpath, arguments = first.serialize()
     assert classpath == "headwater.orchestration.arrivals.ArrivalTrigger"
     assert ArrivalTrigger(**arguments).serialize() == first.serialize()
+
+
+def test_the_lake_is_maintained_every_night() -> None:
+    dag = maintenance_dag()
+
+    assert (list(dag.task_ids), dag.catchup, dag.max_active_runs) == (["maintain_lake"], False, 1)
 
 
 def test_parsing_a_hundred_dataflows_imports_nothing_that_reads_or_connects(tmp_path: Path) -> None:

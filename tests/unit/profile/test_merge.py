@@ -58,9 +58,7 @@ def test_provenance_names_the_fragment_that_has_the_value(some: list[Fragment], 
 def test_absorbing_loses_nothing_that_a_merge_would_show(
     layers: tuple[Layer, ...], data: st.DataObject, others: list[Fragment], rule: AttributeMerge
 ) -> None:
-    absorbed: tuple[Layer, ...] = ()
-    for layer in data.draw(st.permutations(layers)):
-        absorbed = absorb(absorbed, layer, MAPS)
+    absorbed = absorb(data.draw(st.permutations(layers)), MAPS)
     identity = Identity(namespace="crmId", value="0", type=IdentityType.CROSS_DEVICE)
     stacked, compact = (
         Fragment(identity=identity, dataset="loyalty", layers=each, map_paths=MAPS) for each in (layers, absorbed)
@@ -137,15 +135,15 @@ def test_absorbing_keeps_each_value_with_its_batch() -> None:
         fragment("crm", minutes, body).layers[0]
         for minutes, body in ((1, {"city": "Portland", "tier": "gold"}), (2, {"city": "Boston"}))
     )
-    newest, older = absorb((first,), second, MAPS)
+    newest, older = absorb((first, second), MAPS)
     assert (newest.batch_id, newest.attributes) == ("crm-2", {"city": "Boston"})
     assert (older.batch_id, older.attributes) == ("crm-1", {"tier": "gold"})
 
 
 def test_absorbing_drops_layers_that_say_nothing_any_more() -> None:
     first, second = (fragment("crm", minutes, {"city": "Portland"}).layers[0] for minutes in (1, 2))
-    assert absorb((first,), second, MAPS) == (second,)
-    assert absorb((second,), first, MAPS) == (second,)
+    assert absorb((first, second), MAPS) == (second,)
+    assert absorb((second, first), MAPS) == (second,)
 
 
 def _at(value: Any, pointer: str) -> Any:  # noqa: ANN401 - JSON

@@ -181,6 +181,21 @@ def test_one_document_may_refer_to_what_is_stored(folder: Folder) -> None:
     assert [(change.action, change.name) for change in plan.changes] == [("create", "second")]
 
 
+def test_a_dataflow_may_name_a_notifier_which_shares_no_name_with_a_webhook(folder: Folder) -> None:
+    notifier = "kind: notifier\nname: ops\ntype: email\nconnection: smtp\nto: [a@b.c]\nevents: [ing_load_failure]\n"
+    folder.write("notifier.yaml", notifier)
+    folder.replace("flow.yaml", "[hook]", "[hook, ops]")
+    folder.apply()
+    folder.replace("notifier.yaml", "name: ops", "name: hook")
+
+    assert folder.refuse() == [
+        "notifier.yaml:2: name: 'hook' is the name of a webhook; `notify` names both, so that they need different names"
+    ]
+    folder.replace("notifier.yaml", "name: hook", "name: ops")
+    folder.replace("webhook.yaml", "name: hook", "name: ops")
+    assert "webhook.yaml:2: name: 'ops' is the name of a notifier" in folder.refuse()[-1]
+
+
 def test_every_dangling_reference_is_named_with_its_place(folder: Folder) -> None:
     folder.replace("descriptor.yaml", "CRMID", "cmrId")
     folder.replace("dataset.yaml", "schema: crm", "schema: crmm")

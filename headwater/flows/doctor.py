@@ -1,0 +1,286 @@
+"""Checks what must hold over catalog, lake and profile store, and mends what is safe to mend.
+
+Every check looks only, and says of each finding how it would be mended. Running loads are no findings: what a look
+finds odd is looked at again before it is told. The codes are stable; `docs/reference/doctor.md` explains each.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Final
+
+from headwater.catalog.base import utc_now
+from headwater.errors import HeadwaterError
+from headwater.flows.begin import is_dead
+from headwater.flows.finish import close_run, complete_batch
+from headwater.flows.load import load_identities, load_profiles
+from headwater.flows.maintenance import maintain_lake
+from headwater.flows.notifications import deliver_due
+from headwater.flows.removal import finish_removals
+from headwater.flows.workspace import Workspace
+from headwater.model.runs import Batch, BatchStatus, FileState
+
+log = logging.getLogger(__name__)
+
+STUCK_AFTER: Final = timedelta(hours=1)
+"""A notification that was due so long ago, and was not tried, is stuck."""
+
+
+class Code(StrEnum):
+    """What can be wrong."""
+
+    DEAD_RUN = "HW101"
+    STUCK_FILES = "HW102"
+    ABANDONED_BATCH = "HW103"
+    INTERRUPTED_REMOVAL = "HW104"
+    STAGED_LEFTOVERS = "HW105"
+    ROWS_MISSING = "HW201"
+    ROWS_LEFT = "HW202"
+    UNKNOWN_ROWS = "HW203"
+    FILES_MISSING = "HW204"
+    ORPHANS = "HW205"
+    LOAD_MISSING = "HW301"
+    STUCK_NOTIFICATIONS = "HW401"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is not as it should be.
+
+    Attributes:
+        code: What kind of thing.
+        subject: The id or name of what it is about.
+        problem: What was found, what was expected, and what to do.
+        mendable: Whether `--mend` sees to it.
+        mended: Whether it was seen to.
+    """
+
+    code: Code
+    subject: str
+    problem: str
+    mendable: bool
+    mended: bool = False
+
+
+_Mend = Callable[[], object]
+_Found = tuple[Finding, _Mend | None]
+
+
+def examine(workspace: Workspace, *, mend: bool = False) -> list[Finding]:
+    """Check everything; with `mend`, put right what can be.
+
+    Returns:
+        What was found, in the order of the checks; empty if all is well. What could not be mended has `mended` False,
+        and where mending failed the reason stands in its `problem`.
+
+    Raises:
+        HeadwaterError: a store refused or could not be reached.
+    """
+    findings = []
+    for check in _CHECKS:
+        for finding, mending in list(check(workspace)):
+            findings.append(_mended(finding, mending) if mend and mending is not None else finding)
+    return findings
+
+
+def _mended(finding: Finding, mending: _Mend) -> Finding:
+    try:
+        mending()
+    except HeadwaterError as error:
+        log.warning("%s %s could not be mended: %s", finding.code, finding.subject, error)
+        return replace(finding, problem=f"{finding.problem} Mending failed: {error}")
+    log.info("%s %s was mended", finding.code, finding.subject)
+    return replace(finding, mended=True)
+
+
+def _found(code: Code, subject: str, problem: str, mend: _Mend | None = None) -> _Found:
+    return Finding(code=code, subject=subject, problem=problem, mendable=mend is not None), mend
+
+
+def _dead_runs(workspace: Workspace) -> Iterator[_Found]:
+    for run_id, holder, lease_until in workspace.catalog.flow_runs.all_open_runs():
+        if is_dead(holder, lease_until):
+            yield _found(
+                Code.DEAD_RUN,
+                run_id,
+                f"flow run {run_id} is open, and nobody works on it ({holder}). Mending closes it: its batch is "
+                "settled or given up, and its files are free again.",
+                partial(close_run, workspace, run_id, failure="the run died before it was finished"),
+            )
+
+
+def _stuck_files(workspace: Workspace) -> Iterator[_Found]:
+    for run_id, files in workspace.catalog.ledger.stuck().items():
+        batch_id = workspace.catalog.flow_runs.get(run_id).batch_id
+        status = workspace.catalog.batches.get(batch_id).status if batch_id is not None else None
+        settle = workspace.catalog.ledger.settle if status is BatchStatus.SUCCESS else workspace.catalog.ledger.release
+        yield _found(
+            Code.STUCK_FILES,
+            run_id,
+            f"{files} files are held by flow run {run_id}, which is closed. Mending enters them as its batch ended.",
+            partial(settle, run_id),
+        )
+
+
+def _abandoned_batches(workspace: Workspace) -> Iterator[_Found]:
+    for batch in workspace.catalog.batches.abandoned():
+        run = workspace.catalog.flow_runs.get(batch.flow_run_id)
+        yield _found(
+            Code.ABANDONED_BATCH,
+            batch.id,
+            f"batch {batch.id} is {batch.status.value}, and its flow run {run.id} is closed. Mending settles it if the "
+            "lake has it, and fails it otherwise.",
+            partial(complete_batch, workspace, run, None),
+        )
+
+
+def _interrupted_removals(workspace: Workspace) -> Iterator[_Found]:
+    for batch in workspace.catalog.batches.being_removed():
+        yield _found(
+            Code.INTERRUPTED_REMOVAL,
+            batch.id,
+            f"the removal of batch {batch.id} from dataset {batch.dataset!r} was begun and not ended. Mending ends it.",
+            partial(finish_removals, workspace, [batch.id]),
+        )
+
+
+def _staged_leftovers(workspace: Workspace) -> Iterator[_Found]:
+    for batch in workspace.catalog.batches.leftovers():
+        yield _found(
+            Code.STAGED_LEFTOVERS,
+            batch.id,
+            f"batch {batch.id} is {batch.status.value} and still has staged files. Mending deletes them.",
+            partial(_discard, workspace, batch.id),
+        )
+
+
+def _discard(workspace: Workspace, batch_id: str) -> None:
+    workspace.lake.discard(workspace.catalog.batches.staged_files(batch_id))
+    workspace.catalog.batches.forget_staged(batch_id)
+
+
+def _rows(workspace: Workspace) -> Iterator[_Found]:
+    """The lake has the rows of the batches that the catalog calls loaded, and no others."""
+    datasets = sorted({*workspace.catalog.batches.datasets(), *workspace.lake.datasets()})
+    for dataset in datasets:
+        expected = {batch.id: batch for batch in workspace.catalog.batches.of_dataset(dataset)}
+        found = workspace.lake.rows_by_batch(dataset)
+        yield from (_unknown_rows(dataset, each, found[each]) for each in sorted(found) if each not in expected)
+        odd = [batch.id for batch in expected.values() if not _fits(workspace, batch, found.get(batch.id, 0))]
+        if odd:
+            yield from _look_again(workspace, dataset, odd)
+
+
+def _fits(workspace: Workspace, batch: Batch, rows: int) -> bool:
+    if batch.status in (BatchStatus.LOADING, BatchStatus.STAGED) or batch.removing:
+        return True  # told by other checks, where it is wrong
+    if batch.status is not BatchStatus.SUCCESS:
+        return rows == 0
+    return rows == batch.counts.loaded or (rows < batch.counts.loaded and _is_partly_superseded(workspace, batch))
+
+
+def _is_partly_superseded(workspace: Workspace, batch: Batch) -> bool:
+    while batch.replay_of is not None:
+        batch = workspace.catalog.batches.get(batch.replay_of)
+    return any(file.state is FileState.SUPERSEDED for file in workspace.catalog.ledger.of_run(batch.flow_run_id))
+
+
+def _look_again(workspace: Workspace, dataset: str, batch_ids: list[str]) -> Iterator[_Found]:
+    """A load may have ended between the look into the catalog and the one into the lake."""
+    batches = [workspace.catalog.batches.get(batch_id) for batch_id in batch_ids]
+    found = workspace.lake.rows_by_batch(dataset)
+    for batch in batches:
+        rows = found.get(batch.id, 0)
+        if not _fits(workspace, batch, rows):
+            yield _wrong_rows(workspace, batch, rows)
+
+
+def _wrong_rows(workspace: Workspace, batch: Batch, rows: int) -> _Found:
+    if batch.status is BatchStatus.SUCCESS:
+        return _found(
+            Code.ROWS_MISSING,
+            batch.id,
+            f"batch {batch.id} loaded {batch.counts.loaded} rows into dataset {batch.dataset!r}, which has {rows} of "
+            f"them. If nobody removed them on purpose, revert the batch with `headwater batch revert {batch.id} "
+            "--release-files` and run the dataflow again.",
+        )
+    return _found(
+        Code.ROWS_LEFT,
+        batch.id,
+        f"batch {batch.id} is {batch.status.value}, and dataset {batch.dataset!r} has {rows} rows of it. Mending "
+        "removes them.",
+        partial(workspace.lake.remove_batches, batch.dataset, [batch.id]),
+    )
+
+
+def _unknown_rows(dataset: str, batch_id: str, rows: int) -> _Found:
+    return _found(
+        Code.UNKNOWN_ROWS,
+        batch_id,
+        f"dataset {dataset!r} has {rows} rows of batch {batch_id}, which the catalog does not know. Does the catalog "
+        "belong to this lake, and is it not an old copy? Nothing is removed.",
+    )
+
+
+def _files(workspace: Workspace) -> Iterator[_Found]:
+    before = utc_now() - timedelta(hours=workspace.settings.recovery_hours)
+    for dataset in workspace.lake.datasets():
+        for uri in workspace.lake.missing_files(dataset):
+            yield _found(
+                Code.FILES_MISSING,
+                dataset,
+                f"dataset {dataset!r} refers to {uri}, which is not there. Restore it from a backup; until then "
+                "queries of the dataset fail.",
+            )
+        if orphans := workspace.lake.orphans(dataset, workspace.catalog.batches, before=before):
+            yield _found(
+                Code.ORPHANS,
+                dataset,
+                f"{len(orphans)} files below the table of dataset {dataset!r} belong to nothing, such as {orphans[0]}. "
+                "Mending maintains the table, which deletes them.",
+                partial(maintain_lake, workspace, [dataset]),
+            )
+
+
+def _missing_loads(workspace: Workspace) -> Iterator[_Found]:
+    """Loads into graph and profiles that failed, and were not repeated with success."""
+    outbox = workspace.catalog.outbox
+    for prefix, what, load in (("ig", "identities", load_identities), ("ps", "profiles", load_profiles)):
+        for batch_id in sorted(outbox.subjects(f"{prefix}_load_failure") - outbox.subjects(f"{prefix}_load_success")):
+            batch = workspace.catalog.batches.get(batch_id)
+            if batch.status is BatchStatus.SUCCESS:
+                yield _found(
+                    Code.LOAD_MISSING,
+                    batch.id,
+                    f"batch {batch.id} is in the lake, and its {what} were not loaded. Mending loads them.",
+                    partial(load, workspace, batch.flow_run_id),
+                )
+
+
+def _stuck_notifications(workspace: Workspace) -> Iterator[_Found]:
+    stuck = [each for each in workspace.catalog.outbox.waiting() if each.next_attempt_at < utc_now() - STUCK_AFTER]
+    for webhook in sorted({each.webhook for each in stuck}):
+        count = sum(each.webhook == webhook for each in stuck)
+        yield _found(
+            Code.STUCK_NOTIFICATIONS,
+            webhook,
+            f"{count} notifications for webhook {webhook!r} have been due for an hour and were not tried. Is the Dag "
+            "`headwater_deliveries` paused? Mending tries them.",
+            partial(deliver_due, workspace),
+        )
+
+
+_CHECKS: Final = (
+    _dead_runs,
+    _stuck_files,
+    _abandoned_batches,
+    _interrupted_removals,
+    _staged_leftovers,
+    _rows,
+    _files,
+    _missing_loads,
+    _stuck_notifications,
+)

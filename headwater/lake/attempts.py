@@ -1,0 +1,67 @@
+"""One attempt to change a table, on exactly the snapshot that was looked at; and how to wait before the next.
+
+pyiceberg would carry a lost commit over to the newer state by itself, without looking whether what it does still is
+right there. Everything that Headwater changes is therefore tried once, and decided anew after a refusal.
+"""
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from pyiceberg.io.pyarrow import parquet_file_to_data_file
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table, TableProperties, Transaction
+from pyiceberg.table.metadata import TableMetadata
+
+_FIRST_WAIT_SECONDS: Final = 0.05
+_LONGEST_WAIT_SECONDS: Final = 5.0
+_FOOTER_READERS: Final = 8
+
+
+class _LeanTransaction(Transaction):
+    """A transaction that does not copy the table's metadata while nothing is staged in it.
+
+    pyiceberg copies all of it, every snapshot included, at each of some fifteen looks of one commit.
+    """
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        """The metadata with what is staged."""
+        return super().table_metadata if self._updates else self._table.metadata
+
+
+def single_attempt(table: Table, properties: dict[str, str] | None = None) -> Transaction:
+    """A transaction that is committed on the table as it was last loaded, or fails.
+
+    `properties` hold for this table object, beside the one that switches pyiceberg's own repetition off. In the table
+    they stay as they are, for other engines.
+    """
+    changed = table.metadata.properties | {TableProperties.COMMIT_NUM_RETRIES: "0"} | (properties or {})
+    table.metadata = table.metadata.model_copy(update={"properties": changed})
+    return _LeanTransaction(table)
+
+
+def data_files(table: Table, uris: Sequence[str]) -> list[DataFile]:
+    """What Iceberg wants to know of Parquet files, from their footers; several are read at once.
+
+    Raises:
+        ValueError: a file does not fit the table: a type, or rows of several partitions.
+    """
+    metadata = table.metadata
+    if len(uris) < 2:
+        return [parquet_file_to_data_file(table.io, metadata, uri) for uri in uris]
+    with ThreadPoolExecutor(max_workers=_FOOTER_READERS) as pool:
+        return list(pool.map(lambda uri: parquet_file_to_data_file(table.io, metadata, uri), uris))
+
+
+def growing_waits(patience_seconds: float) -> Iterator[float | None]:
+    """Growing, jittered waits until the patience is used up, then None."""
+    jitter = random.SystemRandom()
+    deadline = time.monotonic() + patience_seconds
+    longest = _FIRST_WAIT_SECONDS
+    while time.monotonic() < deadline:
+        yield jitter.uniform(longest / 2, longest)
+        longest = min(longest * 2, _LONGEST_WAIT_SECONDS)
+    yield None

@@ -1,0 +1,77 @@
+"""Taking batches, datasets, people and old events out of the store.
+
+A batch's rows are its own, so removing deletes them; the graphs that it had a part in are made anew from the links that
+other batches have shown. What is left is what would be there if the batch had never come.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from headwater.identity.values import identity_key
+from headwater.profile_store.batches import rows_of, with_batch
+from headwater.profile_store.bulk import Stage
+from headwater.profile_store.loads import Removal
+from headwater.profile_store.regroup import regroup, stored_rules
+from headwater.profile_store.tables import batch, event, fragment, link, lookup_entity, vertex
+from headwater.profile_store.times import to_micros
+
+
+def remove_batches(connection: Connection, which: sa.ColumnElement[bool]) -> Removal:
+    """Remove everything that the batches brought. The caller has one transaction around it."""
+    numbers = connection.execute(sa.select(batch.c.no).where(which)).scalars().all()
+    touched: set[int] = set()
+    removed = {"fragments": 0, "events": 0, "lookup_entities": 0, "links": 0}
+    for number in numbers:
+        linked = link.join(vertex, vertex.c.id == link.c.left_id)
+        found = sa.select(vertex.c.component).select_from(linked).where(rows_of(link, number)).distinct()
+        touched.update(connection.execute(found).scalars())
+        tables = {"fragments": fragment, "events": event, "lookup_entities": lookup_entity, "links": link}
+        for name, table in tables.items():
+            removed[name] += connection.execute(sa.delete(table).where(rows_of(table, number))).rowcount
+        connection.execute(sa.delete(batch).where(batch.c.no == number))
+    regroup(connection, touched, stored_rules(connection))
+    return Removal(batches=len(numbers), **removed)
+
+
+def remove_profile(connection: Connection, namespace: str, value: str) -> Removal:
+    """Remove all fragments and events of the person with this identity, and the graph itself."""
+    key = identity_key(namespace, value)
+    me = sa.select(vertex.c.component, vertex.c.graph).where(vertex.c.identity_key == key).subquery()
+    same = (vertex.c.component == me.c.component) & (vertex.c.graph == me.c.graph)
+    members = connection.execute(sa.select(vertex.c.id, vertex.c.identity_key, vertex.c.component).where(same)).all()
+    own = connection.execute(
+        sa.select(vertex.c.id, vertex.c.identity_key, vertex.c.component).where(vertex.c.identity_key == key)
+    ).all()
+    people = {row.id: row for row in [*members, *own]}
+    keys = {key, *(row.identity_key for row in people.values())}
+    fragments, events = (
+        connection.execute(sa.delete(table).where(table.c.identity_key.in_(keys))).rowcount
+        for table in (fragment, event)
+    )
+    links = _remove_links(connection, people)
+    regroup(connection, {row.component for row in people.values()}, stored_rules(connection))
+    return Removal(fragments=fragments, events=events, links=links)
+
+
+def _remove_links(connection: Connection, vertices: Iterable[int]) -> int:
+    with Stage(connection, "gone", sa.Column("id", sa.BigInteger)) as stage:
+        stage.fill((each,) for each in sorted(vertices))
+        gone = sa.select(stage.table.c.id)
+        within = sa.select(vertex.c.id).where(
+            vertex.c.component.in_(sa.select(vertex.c.component).where(vertex.c.id.in_(gone)))
+        )
+        ends = link.c.left_id.in_(gone) | (link.c.left_id.in_(within) & link.c.right_id.in_(gone))
+        return connection.execute(sa.delete(link).where(ends)).rowcount
+
+
+def expire_events(connection: Connection, dataset: str, before: datetime) -> Removal:
+    """Remove a dataset's events that happened before a time."""
+    old = (
+        sa.select(event.c.id)
+        .select_from(with_batch(event, event))
+        .where(batch.c.dataset == dataset, event.c.timestamp < to_micros(before))
+    )
+    return Removal(events=connection.execute(sa.delete(event).where(event.c.id.in_(old))).rowcount)

@@ -1,0 +1,3 @@
+from tests.airflow.environment import isolate_airflow
+
+isolate_airflow()

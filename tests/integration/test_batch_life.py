@@ -1,0 +1,297 @@
+"""What becomes of a batch after its load: reverted, deleted, replaced, replayed."""
+
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headwater.errors import ConflictError, NotFoundError
+from headwater.flows.begin import begin_run
+from headwater.flows.maintenance import maintain_lake
+from headwater.flows.removal import delete_batch, finish_removals, revert_batch
+from headwater.flows.replay import replay_batch
+from headwater.lake import SYSTEM_COLUMN
+from headwater.model.documents import Dataflow, RunRequest
+from headwater.model.runs import BatchStatus, FlowRunState
+from tests.integration.shop import DATASET, FLOW, Shop, open_shop
+
+TOO_LONG = "SUMMER2026"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with open_shop(tmp_path) as opened:
+        yield opened
+
+
+class TestReverting:
+    def test_the_rows_go_and_the_files_are_not_taken_again(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"), ("a2", "X"))
+        first = shop.run()
+        shop.put("b.json", ("b1", "X"))
+        shop.run()
+
+        batch = revert_batch(shop.workspace, str(first.batch_id))
+
+        assert (batch.status, batch.removing) == (BatchStatus.INACTIVE, False)
+        assert shop.keys() == ["b1"]
+        assert revert_batch(shop.workspace, batch.id) == batch
+        assert shop.run().state is FlowRunState.NO_NEW_DATA
+
+    def test_released_files_are_loaded_by_the_next_run_duplicates_included(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        first = shop.run()
+        shop.put("copy.json", ("a1", "X"))
+        assert shop.run().counts.loaded == 0
+        (shop.folder / "a.json").unlink()
+
+        revert_batch(shop.workspace, str(first.batch_id), release_files=True)
+
+        assert shop.keys() == []
+        assert shop.run().counts.loaded == 1
+        assert shop.keys() == ["a1"]
+
+    def test_files_can_be_released_later(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        first = shop.run()
+        revert_batch(shop.workspace, str(first.batch_id))
+
+        revert_batch(shop.workspace, str(first.batch_id), release_files=True)
+
+        assert shop.run().counts.loaded == 1
+
+    def test_what_was_begun_and_killed_is_ended_by_whoever_comes_next(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        first = shop.run()
+        shop.workspace.catalog.batches.begin_removal(str(first.batch_id), release_files=True)
+        assert shop.batch_of(first).removing
+        assert shop.keys() == ["a1"]
+
+        maintain_lake(shop.workspace)
+
+        assert shop.keys() == []
+        assert not shop.batch_of(first).removing
+        assert finish_removals(shop.workspace) == []
+        assert shop.run().counts.loaded == 1
+
+    @pytest.mark.slow
+    def test_killed_in_the_middle_the_same_command_ends_it(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        first = shop.run()
+        home = str(shop.workspace.settings.home)
+        killed = subprocess.run(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "tests.integration.killed_removal", home, str(first.batch_id)],
+            check=False, capture_output=True, timeout=300,
+        )  # fmt: skip
+        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+        assert shop.keys() == []
+        assert shop.run().state is FlowRunState.NO_NEW_DATA, "the files are free only at the end"
+
+        batch = revert_batch(shop.workspace, str(first.batch_id))
+
+        assert not batch.removing
+        assert shop.run().counts.loaded == 1
+
+    def test_only_a_batch_that_is_in_the_lake_can_be_reverted(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", TOO_LONG))
+        failed = shop.run()
+        assert failed.state is FlowRunState.FAILED
+        with pytest.raises(ConflictError, match=f"batch {failed.batch_id} is failed; only a batch that is in the lake"):
+            revert_batch(shop.workspace, str(failed.batch_id))
+        with pytest.raises(NotFoundError, match="no batch 'nothing'"):
+            revert_batch(shop.workspace, "nothing")
+
+    def test_a_batch_whose_run_is_at_work_is_left_alone(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        run = shop.run()
+        catalog = shop.workspace.catalog
+        other = begin_run(shop.workspace, catalog.resources.typed(Dataflow, FLOW), RunRequest())
+        catalog.batches.create(batch_id="01OPEN", dataset=DATASET, flow_run_id=other, created_at=run.started_at)
+        catalog.batches.settle("01OPEN", BatchStatus.SUCCESS, completed_at=run.started_at)
+
+        with pytest.raises(
+            ConflictError, match=f"flow run {other} of batch 01OPEN is not finished. Nothing was changed"
+        ):
+            revert_batch(shop.workspace, "01OPEN")
+
+    def test_deleting_also_forgets_the_rejected_records(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG))
+        run = shop.run()
+        batch_id = str(run.batch_id)
+        assert len(shop.workspace.diagnostics.read(batch_id)) == 1
+
+        batch = delete_batch(shop.workspace, batch_id)
+
+        assert batch.status is BatchStatus.DELETED
+        assert shop.keys() == []
+        assert shop.workspace.diagnostics.read(batch_id) == []
+        assert shop.workspace.catalog.batches.staged_files(batch_id) == []
+        assert delete_batch(shop.workspace, batch_id) == batch
+        with pytest.raises(ConflictError, match="is deleted"):
+            revert_batch(shop.workspace, batch_id)
+
+
+class TestReplacing:
+    def test_the_rows_of_the_old_batch_go_with_the_commit_of_the_new(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"), ("a2", "X"))
+        old = shop.run()
+        shop.put("b.json", ("b1", "X"))
+        kept = shop.run()
+        shop.put("a-corrected.json", ("a1", "Y"))
+        snapshots = len(shop.workspace.lake.batch_snapshots(DATASET))
+
+        new = shop.run(replaces=[str(old.batch_id)])
+
+        assert shop.keys() == ["a1", "b1"]
+        assert len(shop.workspace.lake.batch_snapshots(DATASET)) == snapshots + 1
+        assert shop.batch_of(old).status is BatchStatus.INACTIVE
+        assert not shop.batch_of(old).removing
+        assert shop.batch_of(new).replaces == (str(old.batch_id),)
+        assert shop.batch_of(kept).status is BatchStatus.SUCCESS
+        assert shop.run().state is FlowRunState.NO_NEW_DATA
+
+    def test_a_replacement_that_fails_replaces_nothing(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        old = shop.run()
+        shop.put("b.json", ("b1", TOO_LONG))
+
+        assert shop.run(replaces=[str(old.batch_id)]).state is FlowRunState.FAILED
+
+        assert shop.keys() == ["a1"]
+        assert shop.batch_of(old).status is BatchStatus.SUCCESS
+
+    def test_what_cannot_be_replaced_is_refused_before_anything_is_taken(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        old = shop.run()
+        revert_batch(shop.workspace, str(old.batch_id))
+        shop.put("b.json", ("b1", "X"))
+
+        for replaced, message in (
+            (str(old.batch_id), "is inactive; only a batch that"),
+            ("01NONE", "no batch '01NONE'"),
+        ):
+            run = shop.run(replaces=[replaced])
+            assert run.state is FlowRunState.FAILED
+            assert message in run.errors[0].message
+        assert shop.run().counts.loaded == 1
+
+
+class TestReplaying:
+    def test_records_that_pass_now_become_a_batch_with_their_provenance(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG), ("a3", "Y"), ("a4", TOO_LONG * 5))
+        first = shop.run()
+        assert (first.counts.loaded, first.counts.failed) == (2, 2)
+        offsets = [row["_offset"] for row in shop.workspace.diagnostics.read(str(first.batch_id))]
+        shop.apply(coupon_length=10)
+
+        replayed = replay_batch(shop.workspace, str(first.batch_id))
+
+        assert replayed.state is FlowRunState.SUCCESS, replayed.errors
+        assert (replayed.counts.read, replayed.counts.loaded, replayed.counts.failed) == (2, 1, 1)
+        assert shop.keys() == ["a1", "a2", "a3"]
+        rows = {row["_id"]: row[SYSTEM_COLUMN] for row in shop.workspace.lake.scan(DATASET).to_pylist()}
+        assert (rows["a2"]["rowNumber"], rows["a2"]["byteOffset"]) == (2, offsets[0])
+        assert rows["a2"]["sourceFileId"] == rows["a1"]["sourceFileId"]
+        assert rows["a2"]["acp_sourceBatchId"] == replayed.batch_id
+        [left] = shop.workspace.diagnostics.read(str(replayed.batch_id))
+        assert (left["_filename"], left["_row"], left["_offset"]) == ("a.json", 4, offsets[1])
+        assert shop.batch_of(replayed).replay_of == first.batch_id
+
+    def test_a_batch_is_replayed_once_and_the_rest_from_there(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG), ("a3", "Y"), ("a4", TOO_LONG * 5))
+        first = shop.run()
+        shop.apply(coupon_length=10)
+        second = replay_batch(shop.workspace, str(first.batch_id))
+
+        with pytest.raises(ConflictError, match=f"were taken by batch {second.batch_id}"):
+            replay_batch(shop.workspace, str(first.batch_id))
+
+        shop.apply(coupon_length=100)
+        third = replay_batch(shop.workspace, str(second.batch_id))
+        assert third.counts.loaded == 1
+        assert shop.keys() == ["a1", "a2", "a3", "a4"]
+        source_files = {row["sourceFileId"] for row in shop.workspace.lake.scan(DATASET)[SYSTEM_COLUMN].to_pylist()}
+        assert len(source_files) == 1
+
+    def test_while_nothing_passes_nothing_is_loaded_and_it_can_be_tried_again(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG))
+        first = shop.run()
+
+        failed = replay_batch(shop.workspace, str(first.batch_id))
+
+        assert failed.state is FlowRunState.FAILED
+        assert "none of the 1 rejected records of batch" in failed.errors[0].message
+        shop.apply(coupon_length=10)
+        assert replay_batch(shop.workspace, str(first.batch_id)).counts.loaded == 1
+        assert shop.keys() == ["a1", "a2"]
+
+    def test_a_batch_without_rejected_records_or_not_in_the_lake_is_refused(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        clean = shop.run()
+        with pytest.raises(ConflictError, match="has no rejected record that can be replayed: 0 were rejected"):
+            replay_batch(shop.workspace, str(clean.batch_id))
+        revert_batch(shop.workspace, str(clean.batch_id))
+        with pytest.raises(
+            ConflictError, match="is inactive; only the rejected records of a batch that is in the lake"
+        ):
+            replay_batch(shop.workspace, str(clean.batch_id))
+
+    def test_reprocessing_the_file_takes_the_place_of_its_replayed_records_too(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG))
+        first = shop.run()
+        shop.apply(coupon_length=10)
+        replay_batch(shop.workspace, str(first.batch_id))
+
+        assert shop.run(reprocess=True).counts.loaded == 2
+
+        assert shop.keys() == ["a1", "a2"]
+
+
+class TestProfiles:
+    def test_profiles_and_graph_forget_a_reverted_batch(self, tmp_path: Path) -> None:
+        with open_shop(tmp_path, profile=True) as shop:
+            shop.put("a.json", ("a1", "X"))
+            shop.run()
+            before = shop.workspace.profile_store.counts()
+            shop.put("b.json", ("b1", "X"), ("b2", "X"))
+            second = shop.run()
+            assert shop.workspace.profile_store.counts().events == 3
+
+            revert_batch(shop.workspace, str(second.batch_id))
+
+            assert shop.workspace.profile_store.counts() == before
+
+    def test_profiles_follow_a_replacement(self, tmp_path: Path) -> None:
+        with open_shop(tmp_path, profile=True) as shop:
+            shop.put("a.json", ("a1", "X"), ("a2", "X"))
+            old = shop.run()
+            shop.put("b.json", ("a1", "Y"))
+
+            shop.run(replaces=[str(old.batch_id)])
+
+            assert shop.workspace.profile_store.counts().events == 1
+
+
+@pytest.mark.slow
+@settings(max_examples=6, deadline=None)
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=4))
+def test_load_then_revert_is_as_if_never_loaded(files: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as name, open_shop(Path(name)) as shop:
+        shop.put("stays.json", ("stays", "X"))
+        shop.run()
+        for file in files:
+            shop.put(f"{file}.json", (f"{file}1", "X"), (f"{file}2", "X"))
+            run = shop.run()
+            assert run.counts.loaded == 2
+            assert shop.run().state is FlowRunState.NO_NEW_DATA, "load twice = load once"
+            assert shop.keys() == [f"{file}1", f"{file}2", "stays"]
+            revert_batch(shop.workspace, str(run.batch_id), release_files=True)
+            (shop.folder / f"{file}.json").unlink()
+            assert shop.keys() == ["stays"]
+            assert shop.run().state is FlowRunState.NO_NEW_DATA
