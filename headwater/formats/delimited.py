@@ -11,6 +11,7 @@ from headwater.formats.options import FormatOptions
 from headwater.formats.source import ByteSource
 
 _NEVER_CLOSED = "a quoted field that begins on this line is never closed"
+_DANGLING = "an escape character ends the line, and stands for nothing"
 _NO_ROW = "the line comes after a quoted field that is never closed, and is no record of its own"
 
 
@@ -20,7 +21,8 @@ class Grammar:
     def __init__(self, options: FormatOptions) -> None:
         self.quote = options.quote.encode()
         delimiter, quote = re.escape(options.delimiter.encode()), re.escape(self.quote)
-        escape = re.escape(options.escape.encode()) if options.escape else None
+        self.escape = options.escape.encode() if options.escape else None
+        escape = re.escape(self.escape) if self.escape else None
         inside = rb"(?:[^%b]|%b%b)*+" % (quote, quote, quote)
         bare = rb"(?:[^%b%b\r][^%b\r]*+)?" % (quote, delimiter, delimiter)
         if escape:
@@ -44,6 +46,10 @@ class Grammar:
         self.continues = re.compile(inside, re.DOTALL)
         self.closes = re.compile(inside + quote + rest, re.DOTALL)
         self.reopens = re.compile(inside + quote + delimiter + opened, re.DOTALL)
+
+    def dangles(self, record: bytes) -> bool:
+        """Whether a record ends in an escape character that would take away the meaning of the end of line."""
+        return self.escape is not None and (len(record) - len(record.rstrip(self.escape))) % 2 == 1
 
     def width(self, record: bytes) -> int:
         """How many fields a record has."""
@@ -96,7 +102,7 @@ class _Framer:
         text = b"\n".join(lines)
         if self._open or self._skipped or self._grammar.quote in text or b"" in lines:
             return None
-        if max(map(len, lines)) > self._limits.max_record_bytes:
+        if max(map(len, lines)) > self._limits.max_record_bytes or self._has_escaped_end(text):
             return None
         records = lines
         if b"\r" in text:
@@ -110,6 +116,10 @@ class _Framer:
         first, self._line = self._line, self._line + len(lines)
         self._offset += len(text) + 1
         return Block(records=records, offsets=offsets, lines=range(first, self._line))
+
+    def _has_escaped_end(self, text: bytes) -> bool:
+        escape = self._grammar.escape
+        return escape is not None and (text.endswith(escape) or escape + b"\n" in text or escape + b"\r" in text)
 
     def frame(self, lines: list[bytes], *, at_end: bool = False) -> Block:
         """The records that these lines complete."""
@@ -145,7 +155,7 @@ class _Framer:
             self._emit(builder, record, [line], too_long(self._limits))
         elif grammar.quote not in record and b"\r" not in record:
             if record:
-                self._emit(builder, record, [line])
+                self._emit(builder, record, [line], _DANGLING if grammar.dangles(record) else None)
             else:
                 self._pass([line])
         elif grammar.complete.fullmatch(record):
@@ -214,6 +224,8 @@ class _Framer:
         self._skipped = 0
 
     def _why(self, record: bytes) -> str:
+        if self._grammar.dangles(record):
+            return _DANGLING
         if self._grammar.quote not in record:
             return "a carriage return stands in a field without quotes"
         return "text stands beside a quoted field; a quote within a quoted field is doubled"

@@ -62,6 +62,19 @@ def test_a_dialect() -> None:
     assert rows(b"a\t'b\tc'\td\\\te\nNULL\t'it\\'s'\t''\n", options) == [["a", "b\tc", "d\te"], [None, "it's", None]]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_an_escape_that_ends_a_record_takes_nothing_of_the_next_one(end: str) -> None:
+    options = FormatOptions(escape="\\")
+    text = end.join(["a,b", "1,2\\", "3,4\\\\", "5,6", ""]).encode()
+    fault = "an escape character ends the line, and stands for nothing"
+    assert [(record, reason) for record, _, _, reason in frame(text, options)] == [
+        (b"a,b", None),
+        (b"1,2\\", fault),
+        (b"3,4\\\\", None),
+        (b"5,6", None),
+    ]
+
+
 def test_another_encoding() -> None:
     options = FormatOptions(encoding="ISO-8859-1")
     assert rows(b"No\xebl,\xa9,x\n", options) == [["Noël", "©", "x"]]
