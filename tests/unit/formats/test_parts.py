@@ -19,6 +19,7 @@ from headwater.formats.parts import MAX_HEADER_BYTES, divide
 from headwater.formats.source import ByteSource
 from headwater.model.parts import Division, FilePart, Undivided
 
+MB = 1024 * 1024
 LIMITS = Limits(block_bytes=16, max_record_bytes=64)
 Framed = list[tuple[bytes, int, int, str | None]]
 
@@ -185,3 +186,26 @@ def test_a_quote_that_is_never_closed_is_told_by_the_header_in_every_part() -> N
     text = b"h,i\n" + b"1,2\n" * 9 + b'3,"4\n' + b"5,6\n" * 9 + b'7,"8"\n' + b"9,0\n" * 9
     parts = assert_parts_are_the_whole(text, "csv", FormatOptions(), 8)
     assert len(parts) > 2
+
+
+class _Endless:
+    """A record that does not end; counts what was read of it."""
+
+    def __init__(self, start: bytes) -> None:
+        self._start = start
+        self.taken = 0
+
+    def read(self, size: int, /) -> bytes:
+        piece, self._start = self._start[:size], self._start[size:]
+        piece = piece or b"a" * min(size, 64 * MB - self.taken)
+        self.taken += len(piece)
+        return piece
+
+
+@pytest.mark.parametrize("start", [b'{"x":1}\n{"x":"', b"h,i\n1,2\n3,"], ids=["json", "csv"])
+def test_a_record_without_end_is_not_held_to_divide_the_file(start: bytes) -> None:
+    stream = _Endless(start)
+    limits = Limits(max_record_bytes=MB)
+    division = divide(stream, file="f", format="auto", options=FormatOptions(), part_bytes=5, limits=limits)
+    assert division == Undivided(reason="has a record far longer than the limit of 1,048,576 bytes")
+    assert stream.taken < 8 * MB
