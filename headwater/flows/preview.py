@@ -13,8 +13,10 @@ from connectors.base import Connector
 from headwater.errors import FileError
 from headwater.flows.ranged import RangedFile
 from headwater.formats.blocks import FILE_MISMATCH, Block, Limits
+from headwater.formats.charsets import as_utf8, utf16_of
+from headwater.formats.contents import open_contents
 from headwater.formats.delimited import delimited_blocks
-from headwater.formats.detect import decompress, detect_format
+from headwater.formats.detect import detect_format
 from headwater.formats.dialect import guess_options
 from headwater.formats.fields import parse_fields, read_header
 from headwater.formats.json_text import json_blocks
@@ -81,6 +83,8 @@ class _Sample:
 def preview_file(connector: Connector, path: str, *, rows: int = 20) -> FilePreview:
     """Look into a file without reading more of it than its beginning; of Parquet, its footer and first rows.
 
+    Of an archive, its first member is shown; a ZIP archive, whose directory is its end, is read as a whole.
+
     Args:
         connector: The source.
         path: As it is shown and stored.
@@ -123,10 +127,14 @@ def _sample_parquet(connector: Connector, path: str) -> _Sample | None:
 
 def _sample_text(connector: Connector, path: str) -> _Sample:
     with connector.open_file(source_path(path)) as stream:
-        source, compression = decompress(stream, file=path)
+        contents = open_contents(stream, file=path)
+        content = next(contents)
+        wide = utf16_of(content.source, "utf-8", file=path)
+        source = content.source if wide is None else as_utf8(content.source, wide)
         format_name = detect_format(source, file=path, declared="auto")
         head = source.read(HEAD_BYTES)
         cut = bool(source.peek(1))
+    compression = ", ".join(content.layers) or None
     if format_name == "parquet":
         raise FileError(
             f"{path}: a Parquet file that is compressed as a whole can't be looked into; load it into a dataset to "
@@ -138,7 +146,7 @@ def _sample_text(connector: Connector, path: str) -> _Sample:
         return _Sample(format=format_name, compression=compression, rows=rows, unreadable=unreadable)
     options = guess_options(head)
     rows, unreadable = _csv_rows(head, options, cut=cut, file=path)
-    dialect = {"delimiter": options.delimiter, "quote": options.quote, "encoding": options.encoding}
+    dialect = {"delimiter": options.delimiter, "quote": options.quote, "encoding": wide or options.encoding}
     return _Sample(format=format_name, compression=compression, dialect=dialect, rows=rows, unreadable=unreadable)
 
 

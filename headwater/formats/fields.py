@@ -2,13 +2,14 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.csv as pv
 
 from headwater.errors import FileError
 from headwater.formats.blocks import FILE_MISMATCH, HEADER_EMPTY, Block
+from headwater.formats.detect import UTF8_BOM
 from headwater.formats.options import FormatOptions
 
 
@@ -34,21 +35,19 @@ def read_header(record: bytes, options: FormatOptions, *, file: str) -> tuple[st
         FileError: "118" if there are none; "200" if the text is not in the declared encoding.
     """
     try:
-        text = record.decode(options.encoding)
+        text = record.decode(options.byte_encoding)
     except UnicodeDecodeError:
-        raise FileError(
-            f"{file}: the header is not {options.encoding}; if the file is ISO-8859-1, say `encoding: iso-8859-1`",
-            code=FILE_MISMATCH,
-        ) from None
-    names = next(
-        csv.reader(
-            io.StringIO(text, newline=""),
-            delimiter=options.delimiter,
-            quotechar=options.quote,
-            escapechar=options.escape,
-        ),
-        [],
+        raise FileError(f"{file}: the header is not {options.encoding}{_hint(options)}", code=FILE_MISMATCH) from None
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=options.delimiter,
+        quotechar=options.quote,
+        escapechar=options.escape,
     )
+    try:
+        names = next(reader, [])
+    except csv.Error as error:
+        raise FileError(f"{file}: the header cannot be read: {error}", code=FILE_MISMATCH) from None
     if not any(name.strip() for name in names):
         raise FileError(f"{file}: the header is empty; the first line must name the columns", code=HEADER_EMPTY)
     return tuple(names)
@@ -64,14 +63,15 @@ def parse_fields(block: Block, width: int, options: FormatOptions) -> TextFields
     """
     faults = dict(block.faults)
     data = b"\n".join(block.records)
-    if options.encoding == "utf-8" and not _is_utf8(data):
-        faults |= {i: _why_not_utf8(r) for i, r in enumerate(block.records) if i not in faults and not _is_utf8(r)}
+    if b"\0" in data or not _is_text(data, options):
+        faults |= {i: _why_no_text(r, options) for i, r in enumerate(block.records) if i not in faults}
+        faults = {i: reason for i, reason in faults.items() if reason}
     positions: list[int] | range = range(len(block.records))
     if faults:
         positions = [position for position in positions if position not in faults]
         data = b"\n".join([block.records[position] for position in positions])
-    if options.encoding != "utf-8":
-        data = data.decode(options.encoding).encode()
+    if options.byte_encoding != "utf-8":
+        data = data.decode(options.byte_encoding).encode()
     columns, uneven = _parse(data, width, options)
     if uneven:
         faults |= {positions[i]: f"the record has {n} fields, the header has {width}" for i, n in uneven.items()}
@@ -111,19 +111,40 @@ def _parse(data: bytes, width: int, options: FormatOptions) -> tuple[list[pa.Str
     return [column.combine_chunks() for column in table.columns], uneven
 
 
-def _is_utf8(text: bytes) -> bool:
+def mark_headers(block: Block, header: bytes) -> Block:
+    """The block, in which records that are the header once more are faults: two files put together, say."""
+    again = (header, UTF8_BOM + header)
+    if not any(record in block.records for record in again):
+        return block
+    found = {
+        i: "the header stands here again; several files were put together, perhaps"
+        for i, record in enumerate(block.records)
+        if record in again
+    }
+    return replace(block, faults=found | block.faults)
+
+
+def _hint(options: FormatOptions) -> str:
+    return "; if the file is ISO-8859-1, say `encoding: iso-8859-1`" if options.encoding == "utf-8" else ""
+
+
+def _is_text(text: bytes, options: FormatOptions) -> bool:
     if text.isascii():
         return True
     try:
-        text.decode()
+        text.decode(options.byte_encoding)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _why_not_utf8(record: bytes) -> str:
+def _why_no_text(record: bytes, options: FormatOptions) -> str:
+    """Nothing, if it is text."""
+    place = record.find(b"\0")
+    if place >= 0:
+        return f"byte {place} of the record is NUL"
     try:
-        record.decode()
+        record.decode(options.byte_encoding)
     except UnicodeDecodeError as error:
-        return f"byte {error.start} of the record is not UTF-8; if the file is ISO-8859-1, say `encoding: iso-8859-1`"
+        return f"byte {error.start} of the record is not {options.encoding.upper()}{_hint(options)}"
     return ""

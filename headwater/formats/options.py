@@ -15,18 +15,22 @@ class FormatOptions(Document):
         delimiter: CSV: one character; `\t` is a tab.
         quote: CSV: one character; it is doubled within a quoted field.
         escape: CSV: a character that takes the next one's meaning away; None as RFC 4180 has it.
-        encoding: CSV: of the text.
+        encoding: CSV: of the text; the three of UTF-16 hold for JSON too. A byte order mark goes before it.
         null_marker: CSV: a field of exactly this text has no value.
         max_record_bytes: A longer record is rejected.
+        compression_type: What the file is wrapped in, by AEP's names and `zstd`; None leaves it to the content.
+        max_unpacked_bytes: What a packed file may become.
         timestamps: How times are written (`headwater.timestamps.options.TimestampOptions`).
     """
 
     delimiter: str = ","
     quote: str = '"'
     escape: str | None = None
-    encoding: Literal["utf-8", "iso-8859-1"] = "utf-8"
+    encoding: Literal["utf-8", "iso-8859-1", "windows-1252", "utf-16", "utf-16-le", "utf-16-be"] = "utf-8"
     null_marker: str | None = None
     max_record_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
+    compression_type: Literal["bzip2", "gzip", "deflate", "zipDeflate", "tarGzip", "tar", "zstd"] | None = None
+    max_unpacked_bytes: int = Field(default=100 * 1024**3, ge=1024 * 1024)
     timestamps: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("delimiter", mode="before")
@@ -48,6 +52,11 @@ class FormatOptions(Document):
         if len(set(characters)) != len(characters):
             raise ValueError("delimiter, quote and escape must differ")
         return self
+
+    @property
+    def byte_encoding(self) -> str:
+        """Of the bytes that records consist of: UTF-16 is turned into UTF-8 before records are told apart."""
+        return "utf-8" if self.encoding.startswith("utf-16") else self.encoding
 
     @property
     def limits(self) -> Limits:

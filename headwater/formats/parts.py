@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from headwater.formats.blocks import Block, Limits
+from headwater.formats.charsets import utf16_of
+from headwater.formats.contents import find_wrapper
 from headwater.formats.delimited import delimited_blocks
-from headwater.formats.detect import UTF8_BOM, decompress, detect_format
+from headwater.formats.detect import UTF8_BOM, detect_format
 from headwater.formats.json_text import skip_to_text
 from headwater.formats.lines import line_blocks
 from headwater.formats.options import FormatOptions
-from headwater.formats.source import Readable
+from headwater.formats.source import ByteSource, Readable
 from headwater.formats.spread import begins_spread
 from headwater.model.parts import Division, FilePart, Undivided
 
 MAX_HEADER_BYTES = 64 * 1024
 """A file with a longer header is not divided: every part has to know the header."""
+_LOOK_BYTES = 256 * 1024
 
 
 def divide(
@@ -46,10 +49,23 @@ def divide(
         FileError: the file is empty, or not what it is declared to be.
     """
     limits = limits or options.limits
-    tap = _Tap(stream)
-    source, compression = decompress(tap, file=file)
-    if compression is not None:
-        return Undivided(reason=f"is compressed with {compression}")
+    tap = _Tap(stream, most_ahead=2 * (limits.max_record_bytes + limits.block_bytes) + _LOOK_BYTES)
+    try:
+        return _divide(tap, file, format, options, part_bytes, limits)
+    except _TooFarAheadError:
+        return Undivided(reason=f"has a record far longer than the limit of {limits.max_record_bytes:,} bytes")
+
+
+def _divide(
+    tap: "_Tap", file: str, format: str, options: FormatOptions, part_bytes: int, limits: Limits
+) -> Division | Undivided:
+    source = ByteSource(tap)
+    wrapper = find_wrapper(source, file=file, options=options)
+    if wrapper is not None:
+        archive = wrapper in ("zip", "tar")
+        return Undivided(reason=f"is a {wrapper} archive" if archive else f"is compressed with {wrapper}")
+    if utf16_of(source, options.encoding, file=file) is not None:
+        return Undivided(reason="is written in UTF-16")
     found = detect_format(source, file=file, declared=format)
     if found == "parquet":
         return Undivided(reason="is Parquet")
@@ -83,11 +99,19 @@ def _cut(
     return Division(sha256=tap.whole.hexdigest(), size_bytes=tap.taken, parts=parts)
 
 
-class _Tap:
-    """Passes a stream's bytes on, and hashes those that are known to belong to the current part."""
+class _TooFarAheadError(Exception):
+    """More would have to be held than a record may have."""
 
-    def __init__(self, stream: Readable) -> None:
+
+class _Tap:
+    """Passes a stream's bytes on, and hashes those that are known to belong to the current part.
+
+    It holds those of which this is not known, `most_ahead` bytes at most.
+    """
+
+    def __init__(self, stream: Readable, *, most_ahead: int) -> None:
         self._stream = stream
+        self._most_ahead = most_ahead
         self._ahead = bytearray()
         self.whole = hashlib.sha256()
         self.part = hashlib.sha256()
@@ -96,6 +120,8 @@ class _Tap:
     def read(self, size: int, /) -> bytes:
         piece = self._stream.read(size)
         self._ahead += piece
+        if len(self._ahead) > self._most_ahead:
+            raise _TooFarAheadError
         return piece
 
     def byte_at(self, offset: int) -> bytes:

@@ -10,30 +10,39 @@ from typing import BinaryIO, Final
 import msgspec
 from isal import igzip, isal_zlib
 
+from headwater.formats.compression import compression_of
 from headwater.formats.detect import UTF8_BOM
+from headwater.formats.tar import BLOCK, is_tar
 
 _LOOK_BYTES: Final = 65_536
 _BLOCK_BYTES: Final = 1_048_576
 _BLANKS: Final = b" \t\r\n"
+_RECORD: Final = b"\n{"
 _ZIP_END: Final = b"PK\x05\x06"
+_WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 _DELIMITERS: Final = (b",", b";", b"\t", b"|")
 
 
 def find_cut(stream: BinaryIO) -> str | None:
     """Say where the content ends too early, or None if its end looks like one. The stream is left at its start.
 
-    Gzip and ZIP have to have their last bytes, Parquet its footer, a JSON array its bracket; a last line without an end
-    of line has to be a whole JSON object, or to have as many columns as the first line. What cannot be told counts as
-    whole; so does an empty file.
+    Gzip, ZIP and tar have to have their last bytes, Parquet its footer, a JSON array its bracket; a last line without
+    an end of line has to be, or to end, a whole JSON object, or to have as many columns as the first line. What cannot
+    be told (bzip2, deflate, zstd, UTF-16) counts as whole; so does an empty file.
 
     Args:
         stream: The file's bytes, seekable.
     """
     try:
         head = stream.read(_LOOK_BYTES)
-        if head.startswith(b"\x1f\x8b"):
+        compression = compression_of(head)
+        if compression == "gzip":
             return _cut_of_gzip(stream)
+        if compression is not None:
+            return None
         tail = _tail(stream)
+        if is_tar(head):
+            return _cut_of_tar(tail)
         if head.startswith(b"PAR1"):
             return None if tail.endswith(b"PAR1") and tail != head[:4] else "the Parquet footer is missing"
         if head.startswith(b"PK\x03\x04"):
@@ -60,7 +69,11 @@ def _cut_of_gzip(stream: BinaryIO) -> str | None:
         return "the gzip data ends too early"
     except (isal_zlib.IsalError, OSError):  # type: ignore[misc]  # isal's stub has an instance here
         return None  # damaged, which is for the reader to say
-    return _cut_of_text(head, tail)
+    return _cut_of_tar(tail) if is_tar(head) else _cut_of_text(head, tail)
+
+
+def _cut_of_tar(tail: bytes) -> str | None:
+    return None if tail.endswith(bytes(BLOCK)) else "the end mark of the tar archive is missing"
 
 
 def _unzipped(stream: BinaryIO) -> Iterator[bytes]:
@@ -70,24 +83,41 @@ def _unzipped(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _cut_of_text(head: bytes, tail: bytes) -> str | None:
+    if head.startswith(_WIDE):
+        return None
     start = head.removeprefix(UTF8_BOM).lstrip(_BLANKS)
     end = tail.rstrip(_BLANKS)
     if start.startswith(b"["):
-        return None if end.endswith(b"]") else "the JSON array is not closed"
+        return None if end.endswith(b"]") or _has_record_of_its_own(end) else "the JSON array is not closed"
     if tail.endswith((b"\n", b"\r")) or not end:
         return None
     last_line = tail.rsplit(b"\n", 1)[-1]
     if start.startswith(b"{"):
-        return None if _is_whole_json(last_line, cut=len(last_line) == len(tail)) else "the last JSON object is cut off"
+        is_whole = _is_json(last_line) or _ends_in_record(end, is_all=tail == head)
+        return None if is_whole else "the last JSON object is cut off"
     return _cut_of_row(start, last_line)
 
 
-def _is_whole_json(line: bytes, *, cut: bool) -> bool:
-    """Whether a line is JSON; of one whose beginning we do not have, only the last character is looked at."""
-    if cut and not line.lstrip(UTF8_BOM + _BLANKS).startswith(b"{"):
-        return line.rstrip(_BLANKS).endswith(b"}")
+def _has_record_of_its_own(end: bytes) -> bool:
+    """Whether a text that begins with an array ends in a record that stands after it, not in it."""
+    begin = end.rfind(_RECORD)
+    return begin >= 0 and end[:begin].rstrip(_BLANKS).endswith((b"]", b"}")) and _is_json(end[begin:])
+
+
+def _ends_in_record(end: bytes, *, is_all: bool) -> bool:
+    """Whether a text ends in a whole record, perhaps one over several lines.
+
+    Of one whose beginning we do not have, only the last character is looked at.
+    """
+    begin = end.rfind(_RECORD)
+    if not end.endswith(b"}"):
+        return False
+    return (is_all and _is_json(end)) or (_is_json(end[begin:]) if begin >= 0 else not is_all)
+
+
+def _is_json(text: bytes) -> bool:
     try:
-        msgspec.json.decode(line.removeprefix(UTF8_BOM))
+        msgspec.json.decode(text.removeprefix(UTF8_BOM))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True

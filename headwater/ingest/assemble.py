@@ -42,10 +42,18 @@ class FastRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a block stands: its file's path, and the 1-based number of its first record."""
+    """Where a block stands.
+
+    Attributes:
+        file: Path of its file; for a member of an archive `ARCHIVE!/MEMBER`.
+        first_row: 1-based number of its first record in that file or member.
+        rows_before: How many records of the same archive stand in members before. Rows are numbered through the
+            archive, errors through the member.
+    """
 
     file: str
     first_row: int
+    rows_before: int = 0
 
 
 def assemble(
@@ -96,7 +104,7 @@ def row_error(block: Block, position: int, problems: tuple[Problem, ...], place:
 def _locate(batch: pa.RecordBatch, block: Block, positions: Sequence[int], place: Place) -> pa.RecordBatch:
     """The batch with its provenance columns."""
     chosen = pa.array(positions, ROW_NUMBER.type)
-    numbers = pc.add(chosen, place.first_row)
+    numbers = pc.add(chosen, place.first_row + place.rows_before)
     if block.offsets is None:
         offsets = pa.nulls(batch.num_rows, BYTE_OFFSET.type)
     else:

@@ -10,11 +10,12 @@ from headwater.ingest.column import Tally
 from headwater.model.records import RowError
 
 ROW_NUMBER = pa.field("row_number", pa.int64())
-"""Provenance: 1-based number of the record in its file."""
+"""Provenance: 1-based number of the record in its file, counted through all members of an archive."""
 BYTE_OFFSET = pa.field("byte_offset", pa.int64())
-"""Provenance: offset of the record's first byte in the decompressed file; null where the format has none."""
+"""Provenance: offset of the record's first byte in the decompressed file or member; null where the format has none."""
 
 _MOST_NAMED = 20
+_MOST_MEMBERS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +39,23 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRows:
+    """Where a member's records are among those of its archive: `read` of them, from `first_row` on."""
+
+    name: str
+    first_row: int
+    read: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileReport:
     """What was noticed while a file was read.
 
     Attributes:
         file: Path of the file, as the source names it.
-        format: What the content was: `json`, `csv` or `parquet`.
-        compression: What was taken off, or None.
+        format: What the content was: `json`, `csv` or `parquet`; of an archive, the member's that was read last.
+        compression: What was taken off, outermost first (`gzip`, `gzip, tar`), or None.
+        members: The members of an archive that were read.
         read: Records read.
         failed: Records rejected.
         rules: How values were read, for fields where that is worth knowing: pointer -> rule -> count. Counted at column
@@ -58,6 +69,7 @@ class FileReport:
     file: str
     format: str
     compression: str | None
+    members: tuple[MemberRows, ...]
     read: int
     failed: int
     rules: Mapping[str, Mapping[str, int]]
@@ -70,6 +82,8 @@ class FileReport:
     def notes(self) -> tuple[str, ...]:
         """What an operator should know, in sentences; nothing where nothing was odd."""
         notes = []
+        if self.members:
+            notes.append(f"{self.file}: {_located(self.members)}")
         if self.unknown_fields:
             where = "" if self.sampled == self.read else f" (looked for in {self.sampled} of {self.read} records)"
             notes.append(
@@ -98,6 +112,7 @@ class Observations:
     sampled: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     unused_columns: tuple[str, ...] = ()
+    members: list[MemberRows] = field(default_factory=list)
     read: int = 0
     failed: int = 0
 
@@ -110,6 +125,7 @@ class Observations:
             file=file,
             format=format_name,
             compression=compression,
+            members=tuple(self.members),
             read=self.read,
             failed=self.failed,
             rules=rules,
@@ -118,6 +134,20 @@ class Observations:
             unused_columns=self.unused_columns,
             left_out=dict(self.left_out.most_common()),
         )
+
+
+def _located(members: tuple[MemberRows, ...]) -> str:
+    """Which records came of which member."""
+    named = [
+        f"{member.name} ({member.first_row:,} to {member.first_row + member.read - 1:,})"
+        if member.read
+        else f"{member.name} (none)"
+        for member in members[:_MOST_MEMBERS]
+    ]
+    more = ", …" if len(members) > _MOST_MEMBERS else ""
+    return (
+        f"{len(members):,} members of the archive were read, their records numbered through: {', '.join(named)}{more}"
+    )
 
 
 def _listed(counts: Mapping[str, int]) -> str:

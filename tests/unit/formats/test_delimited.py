@@ -62,6 +62,19 @@ def test_a_dialect() -> None:
     assert rows(b"a\t'b\tc'\td\\\te\nNULL\t'it\\'s'\t''\n", options) == [["a", "b\tc", "d\te"], [None, "it's", None]]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_an_escape_that_ends_a_record_takes_nothing_of_the_next_one(end: str) -> None:
+    options = FormatOptions(escape="\\")
+    text = end.join(["a,b", "1,2\\", "3,4\\\\", "5,6", ""]).encode()
+    fault = "an escape character ends the line, and stands for nothing"
+    assert [(record, reason) for record, _, _, reason in frame(text, options)] == [
+        (b"a,b", None),
+        (b"1,2\\", fault),
+        (b"3,4\\\\", None),
+        (b"5,6", None),
+    ]
+
+
 def test_another_encoding() -> None:
     options = FormatOptions(encoding="ISO-8859-1")
     assert rows(b"No\xebl,\xa9,x\n", options) == [["Noël", "©", "x"]]
@@ -82,7 +95,7 @@ def test_another_encoding() -> None:
         ),
         (
             b'1,2\n"a","b\n"c","d"\n',
-            [None, "text stands beside a quoted field; a quote within a quoted field is doubled"],
+            [None, "a quoted field that begins on this line is never closed", None],
         ),
     ],
 )
@@ -174,7 +187,7 @@ def test_bad_headers(header: bytes, code: str, message: str) -> None:
         ({"delimiter": "\n"}, "one ASCII character each"),
         ({"quote": "é"}, "one ASCII character each, not 'é'"),
         ({"delimiter": '"'}, "delimiter, quote and escape must differ"),
-        ({"encoding": "utf-16"}, "Input should be 'utf-8' or 'iso-8859-1'"),
+        ({"encoding": "utf-7"}, "Input should be 'utf-8', 'iso-8859-1', 'windows-1252', 'utf-16', 'utf-16-le' or "),
         ({"separator": ";"}, "Extra inputs are not permitted"),
     ],
 )

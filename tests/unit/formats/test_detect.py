@@ -3,15 +3,24 @@ import gzip
 import io
 import os
 import re
+from typing import BinaryIO, cast
 
 import pytest
 
 from headwater.errors import FileError
-from headwater.formats.detect import decompress, detect_format
+from headwater.formats.contents import open_contents
+from headwater.formats.detect import detect_format
+from headwater.formats.source import ByteSource
+
+
+def decompress(content: bytes) -> tuple[ByteSource, str | None]:
+    """The only content, and what was taken off."""
+    found = next(open_contents(io.BytesIO(content), file="f"))
+    return found.source, ", ".join(found.layers) or None
 
 
 def detect(content: bytes, declared: str = "auto") -> str:
-    source, _ = decompress(io.BytesIO(content), file="f")
+    source, _ = decompress(content)
     return detect_format(source, file="f", declared=declared)
 
 
@@ -55,10 +64,11 @@ def test_a_declaration_decides_where_the_content_allows_it(content: bytes, decla
         (gzip.compress(b"", mtime=0), "auto", "f: the file is empty (nothing but blanks)", "106"),
         (b"PAR1", "json", "f: declared as json, but the content is parquet", "200"),
         (b"SKU,Name\n", "parquet", "f: declared as parquet, but the content is csv", "200"),
-        (b"\xff\xfe{\x00", "auto", "f: the text is UTF-16 or UTF-32; supported are UTF-8 and ISO-8859-1", "200"),
+        (b"\xff\xfe\0\0{\0\0\0", "auto", "f: the text is UTF-32; send it as UTF-8", "200"),
         (b"\x00\x01\x02\x03\n", "auto", "f: the content is binary and of no known format", "200"),
-        (b"PK\x03\x04....", "auto", "f: the file is a ZIP archive; supported are JSON, CSV and Parquet", "200"),
-        (b"\x28\xb5\x2f\xfd...", "auto", "f: the file is compressed with Zstandard", "200"),
+        (b"PK\x03\x04....", "auto", "f: the end of the ZIP archive is missing; the file is cut short", "200"),
+        (b"\x28\xb5\x2f\xfd...", "auto", "f: the zstd data ends too early; the file is cut short", "200"),
+        (b"\xfd7zXZ\0..", "auto", "f: the file is compressed with xz; supported are JSON, CSV and Parquet", "200"),
         (
             gzip.compress(b"{}" * 9999, mtime=0)[:-20],
             "auto",
@@ -72,7 +82,7 @@ def test_a_declaration_decides_where_the_content_allows_it(content: bytes, decla
 )
 def test_what_is_no_source_file_is_refused(content: bytes, declared: str, message: str, code: str) -> None:
     def read_all() -> None:
-        source, _ = decompress(io.BytesIO(content), file="f")
+        source, _ = decompress(content)
         detect_format(source, file="f", declared=declared)
         while source.read(100):
             pass
@@ -91,7 +101,7 @@ def test_what_is_no_source_file_is_refused(content: bytes, declared: str, messag
     ],
 )
 def test_compression_is_taken_off(packed: bytes, name: str | None) -> None:
-    source, found = decompress(io.BytesIO(packed), file="f")
+    source, found = decompress(packed)
     assert found == name
     assert source.read(1000) == b"first second"
     assert source.position == 12
@@ -100,7 +110,7 @@ def test_compression_is_taken_off(packed: bytes, name: str | None) -> None:
 def test_a_damaged_checksum_is_noticed() -> None:
     packed = bytearray(gzip.compress(b"x" * 100_000, mtime=0))
     packed[-6] ^= 1
-    source, _ = decompress(io.BytesIO(bytes(packed)), file="f")
+    source, _ = decompress(bytes(packed))
     with pytest.raises(FileError, match="begins like gzip, but is damaged"):
         source.read(200_000)
 
@@ -111,4 +121,4 @@ def test_an_error_of_the_source_itself_is_passed_on() -> None:
             raise ConnectionResetError(104, os.strerror(104))
 
     with pytest.raises(ConnectionResetError):
-        decompress(Broken(), file="f")
+        next(open_contents(cast("BinaryIO", Broken()), file="f"))

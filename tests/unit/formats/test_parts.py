@@ -3,12 +3,14 @@
 import hashlib
 import io
 import json
+import tarfile
 from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headwater.errors import FileError
 from headwater.formats import FormatOptions
 from headwater.formats.blocks import Block, Limits
 from headwater.formats.delimited import delimited_blocks
@@ -17,6 +19,7 @@ from headwater.formats.parts import MAX_HEADER_BYTES, divide
 from headwater.formats.source import ByteSource
 from headwater.model.parts import Division, FilePart, Undivided
 
+MB = 1024 * 1024
 LIMITS = Limits(block_bytes=16, max_record_bytes=64)
 Framed = list[tuple[bytes, int, int, str | None]]
 
@@ -62,10 +65,18 @@ def _comparable(record: bytes, offset: int, line: int, fault: str | None) -> tup
     return (b"", 0, line, fault) if overlong else (record, offset, line, fault)
 
 
-def frame(text: bytes, format: str, options: FormatOptions, *, offset: int = 0, line: int = 1) -> Framed:
+def frame(
+    text: bytes,
+    format: str,
+    options: FormatOptions,
+    *,
+    offset: int = 0,
+    line: int = 1,
+    header: bytes | None = None,
+) -> Framed:
     source = ByteSource(io.BytesIO(text), offset)
     if format == "csv":
-        return framed(delimited_blocks(source, options, LIMITS, line=line))
+        return framed(delimited_blocks(source, options, LIMITS, line=line, header=header))
     return framed(json_blocks(source, LIMITS, file="f", line=line))
 
 
@@ -88,7 +99,7 @@ def assert_parts_are_the_whole(
         assert part.records_before == len(found) - (format == "csv" and number > 1)
         content = text[part.offset : part.offset + part.size_bytes]
         assert hashlib.sha256(content).hexdigest() == part.sha256
-        found += frame(content, format, options, offset=part.offset, line=part.first_line)
+        found += frame(content, format, options, offset=part.offset, line=part.first_line, header=part.header)
         position += part.size_bytes
         assert part.header == (whole[0][0] if format == "csv" and number > 1 else None)
     assert position == len(text)
@@ -145,3 +156,56 @@ def test_what_cannot_be_divided_says_why(text: bytes, format: str, reason: str) 
     division = divide(io.BytesIO(text), file="f", format=format, options=options, part_bytes=5)
     assert isinstance(division, Undivided)
     assert division.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "reason"),
+    [
+        (b"PK\x03\x04" + bytes(60), {}, "is a zip archive"),
+        (tarfile.TarInfo("a.csv").tobuf() + bytes(1024), {}, "is a tar archive"),
+        (b"a,b\n1,2\n" * 9, {"compression_type": "tarGzip"}, "is compressed with gzip"),
+        (b"a,b\n1,2\n" * 9, {"compression_type": "zipDeflate"}, "is a zip archive"),
+        (("a,b\n" * 9).encode("utf-16"), {}, "is written in UTF-16"),
+        (("a,b\n" * 9).encode("utf-16-be"), {"encoding": "utf-16-be"}, "is written in UTF-16"),
+    ],
+    ids=["zip", "tar", "declared gzip", "declared zip", "byte order mark", "declared UTF-16"],
+)
+def test_what_is_not_plain_text_as_it_stands_is_not_divided(text: bytes, options: dict[str, str], reason: str) -> None:
+    division = divide(
+        io.BytesIO(text), file="f", format="auto", options=FormatOptions.model_validate(options), part_bytes=5
+    )
+    assert division == Undivided(reason=reason)
+
+
+def test_what_is_not_supported_is_refused_before_it_is_divided() -> None:
+    with pytest.raises(FileError, match="f: the file is compressed with xz"):
+        divide(io.BytesIO(b"\xfd7zXZ\x00"), file="f", format="csv", options=FormatOptions(), part_bytes=5)
+
+
+def test_a_quote_that_is_never_closed_is_told_by_the_header_in_every_part() -> None:
+    text = b"h,i\n" + b"1,2\n" * 9 + b'3,"4\n' + b"5,6\n" * 9 + b'7,"8"\n' + b"9,0\n" * 9
+    parts = assert_parts_are_the_whole(text, "csv", FormatOptions(), 8)
+    assert len(parts) > 2
+
+
+class _Endless:
+    """A record that does not end; counts what was read of it."""
+
+    def __init__(self, start: bytes) -> None:
+        self._start = start
+        self.taken = 0
+
+    def read(self, size: int, /) -> bytes:
+        piece, self._start = self._start[:size], self._start[size:]
+        piece = piece or b"a" * min(size, 64 * MB - self.taken)
+        self.taken += len(piece)
+        return piece
+
+
+@pytest.mark.parametrize("start", [b'{"x":1}\n{"x":"', b"h,i\n1,2\n3,"], ids=["json", "csv"])
+def test_a_record_without_end_is_not_held_to_divide_the_file(start: bytes) -> None:
+    stream = _Endless(start)
+    limits = Limits(max_record_bytes=MB)
+    division = divide(stream, file="f", format="auto", options=FormatOptions(), part_bytes=5, limits=limits)
+    assert division == Undivided(reason="has a record far longer than the limit of 1,048,576 bytes")
+    assert stream.taken < 8 * MB

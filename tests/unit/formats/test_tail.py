@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from headwater.formats.tail import find_cut
+from tests.unit.formats.packing import tarred
 
 LINE = json.dumps({"a": {"b": [1, 2]}, "c": "d"}).encode()
 CUT_JSON = "the last JSON object is cut off"
@@ -20,6 +21,14 @@ def cut(content: bytes) -> str | None:
     return reason
 
 
+def test_the_end_of_a_tar_is_its_mark() -> None:
+    packed = tarred(("a", LINE), ("b", LINE))
+    for content in (packed, gzip.compress(packed, mtime=0)):
+        assert cut(content) is None
+    for content in (packed[:1024], gzip.compress(packed[:1024], mtime=0)):
+        assert cut(content) == "the end mark of the tar archive is missing"
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -27,10 +36,18 @@ def cut(content: bytes) -> str | None:
         pytest.param(b" \n", id="blank"),
         pytest.param(LINE + b"\n" + LINE + b"\n", id="lines"),
         pytest.param(LINE + b"\r\n" + LINE, id="last line without end"),
+        pytest.param(b'{\n  "a": 1\n}', id="record over several lines"),
+        pytest.param(b'\xef\xbb\xbf{\n  "a": 1\n}', id="record over several lines after a byte order mark"),
+        pytest.param(LINE + b'\n{\n  "a": {\n    "b": 1\n  }\n} \r\t', id="last record over several lines"),
+        pytest.param(b'{\n"a": [\n{"b": 1},\n{"b": 2}\n]\n}', id="inner records begin lines"),
+        pytest.param(b"[" + LINE + b"]\n" + LINE, id="array, then a record"),
+        pytest.param(b"[" + LINE + b"]\n" + LINE + b"\n", id="array, then a line"),
+        pytest.param(b'[{"a": 1}]\n{\n  "a": 1\n}', id="array, then a record over several lines"),
         pytest.param(LINE + b"\nrubbish\n", id="a bad last line is a bad row"),
         pytest.param(b"[" + LINE + b"," + LINE + b"]\n", id="array"),
         pytest.param(b"\xef\xbb\xbf" + LINE, id="byte order mark"),
         pytest.param(b"a,b,c\n1,2,3\n", id="csv"),
+        pytest.param("\ufeffa,b,c\n1,2".encode("utf-16-le"), id="UTF-16 is not judged"),
         pytest.param(b"a,b,c\n1,2,3", id="csv without last end of line"),
         pytest.param(b'a,b,c\n"1,2', id="quotes are not judged"),
         pytest.param(b"a;b\n1;2,5", id="semicolons"),
@@ -48,6 +65,8 @@ def test_whole(content: bytes) -> None:
     [
         pytest.param(LINE + b"\n" + LINE[:-1], CUT_JSON, id="a bracket is missing"),
         pytest.param(LINE[:5], CUT_JSON, id="the only line"),
+        pytest.param(b'{\n  "a": {\n    "b": 1\n  }', CUT_JSON, id="an inner bracket ends the text"),
+        pytest.param(b'[{"a": 1},\n{"a": 2}', "the JSON array is not closed", id="array of lines"),
         pytest.param(LINE + b"\n" + LINE[:9], CUT_JSON, id="an inner value"),
         pytest.param(b'{"a": "' + b"x" * 200_000, CUT_JSON, id="a line longer than the look"),
         pytest.param(b"[" + LINE + b",", "the JSON array is not closed", id="array"),

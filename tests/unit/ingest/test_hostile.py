@@ -9,7 +9,7 @@ import pytest
 
 from headwater.errors import FileError
 from headwater.formats import FormatOptions
-from headwater.formats.detect import FREE_BYTES
+from headwater.formats.expansion import FREE_BYTES
 from headwater.ingest import FileReport, compile_plan, read_file
 from headwater.model.records import MAX_RAW_BYTES
 from tests.unit.ingest.reading import read
