@@ -11,6 +11,7 @@ import pytest
 from headwater.errors import FileError
 from headwater.formats.parquet import MOST_ROWS, MOST_TEXT_BYTES, parquet_batches
 from headwater.ingest import compile_plan, read_file
+from headwater.model.documents import MappingSet
 from tests.unit.ingest.reading import Outcome, read
 from tests.unit.ingest.test_parquet import PLAN, TEXT, parquet
 
@@ -76,6 +77,28 @@ def test_a_text_that_is_not_utf8_is_a_bad_row() -> None:
     outcome = read(PLAN, parquet({"_id": raw}))
     assert [row["_id"] for row in outcome.rows] == ["good"]
     assert outcome.problem().message == "a text in the record is not UTF-8, or a time in it is out of range"
+
+
+@pytest.mark.parametrize("mapped", [False, True], ids=["own shape", "mapped"])
+@pytest.mark.parametrize(
+    ("column", "shown"),
+    [
+        (pa.array([b"\xff\xfe"], pa.binary()), '{"base64":"//4="}'),
+        (pa.array([[("k", "1"), ("k", "2")]], MAP), '[["k","1"],["k","2"]]'),
+        (pa.array([{"t": 2**62}], pa.struct({"t": pa.timestamp("us")})), '{"t":"4611686018427387904 timestamp[us]"}'),
+        (pa.array([[float("nan")]]), '["nan"]'),
+    ],
+    ids=["bytes", "key twice", "time", "NaN"],
+)
+def test_rows_without_a_json_form_are_shown_whole(column: pa.Array, shown: str, mapped: bool) -> None:
+    kept = {"type": "object", "properties": {"id": TEXT, "n": {"type": "integer"}}, "required": ["n"]}
+    mappings = [{"source": name, "destination": name} for name in ("id", "n")]
+    mapping = MappingSet.from_json({"kind": "mapping_set", "name": "m", "schema": "s", "mappings": mappings})
+    plan = compile_plan(kept, mapping=mapping if mapped else None)
+    outcome = read(plan, parquet({"id": pa.array(["a"]), "x": column}))
+    [error] = outcome.errors
+    assert error.raw.decode() == f'{{"id":"a","x":{shown}}}'
+    assert error.is_displayed
 
 
 def test_a_column_twice_fails_the_file() -> None:
