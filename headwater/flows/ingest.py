@@ -287,7 +287,7 @@ def _read_group(
     workspace: Workspace, context: RunContext, group: int, progress: Progress
 ) -> tuple[GroupReport, _Tally]:
     others = [report for report in workspace.catalog.batches.group_reports(context.batch_id) if report.group != group]
-    given_up = next((report.group for report in others if report.stopped is not None), None)
+    given_up = next((report.group for report in others if report.stopped is not None and report.counts.failed), None)
     if given_up is not None:
         stopped = f"nothing was read: the batch cannot load since group {given_up} was stopped"
         tally = _Tally(stopped=stopped, notes=[stopped])

@@ -75,6 +75,8 @@ def test_the_other_groups_of_a_lost_batch_read_nothing(luma: Installation) -> No
     assert (result.stopped, result.read) == (True, 0)
     [report] = [r for r in workspace.catalog.batches.group_reports(str(discovery.batch_id)) if r.group == other]
     assert report.stopped == f"nothing was read: the batch cannot load since group {lost} was stopped"
+    again = steps.ingest_group(workspace, discovery.flow_run_id, lost)
+    assert again.failed >= STORM_RECORDS, "the group that was stopped was repeated, and blamed the one that it stopped"
 
 
 def test_a_check_stops_too(luma: Installation) -> None:
