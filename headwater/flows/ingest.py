@@ -333,11 +333,10 @@ def _read_files(reader: _GroupReader, group: int) -> None:
 
 
 def _storm_watch(workspace: Workspace, context: RunContext, others: Sequence[GroupReport]) -> storms.StormWatch:
-    sizes = [file.size_bytes for file in workspace.catalog.ledger.of_run(context.run.id)]
     return storms.StormWatch(
         threshold_percent=context.flow.threshold_percent,
         records=workspace.settings.storm_records,
-        batch_bytes=None if None in sizes else sum(size or 0 for size in sizes),
+        batch_bytes=storms.text_bytes(workspace.catalog.ledger.of_run(context.run.id)),
         elsewhere=storms.read_elsewhere(others),
     )
 

@@ -1,5 +1,6 @@
 """Files of rubbish: reading stops as soon as the batch cannot load, and enough of the bad records are explained."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +61,18 @@ def test_bad_records_at_the_beginning_stop_nothing_that_could_still_load(luma: I
         for record in luma.data.purchases
     )
     luma.put(FILE, RUBBISH * (STORM_RECORDS + 100) + good.encode())
+    run = luma.run(PURCHASES, flow(luma, 5))
+    assert (run.state, run.counts.failed, run.counts.loaded) == (FlowRunState.SUCCESS, STORM_RECORDS + 100, 13_000)
+
+
+def test_a_small_compressed_file_may_still_make_up_for_the_rubbish(luma: Installation) -> None:
+    good = "".join(
+        json.dumps({**record, "_id": f"{record['_id']}-{n}"}) + "\n"
+        for n in range(13)
+        for record in luma.data.purchases
+    )
+    luma.put(FILE, RUBBISH * (STORM_RECORDS + 100))
+    luma.put(FILE.replace("storm", "zipped") + ".gz", gzip.compress(good.encode()))
     run = luma.run(PURCHASES, flow(luma, 5))
     assert (run.state, run.counts.failed, run.counts.loaded) == (FlowRunState.SUCCESS, STORM_RECORDS + 100, 13_000)
 
