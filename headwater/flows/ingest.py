@@ -287,7 +287,7 @@ def _read_group(
     workspace: Workspace, context: RunContext, group: int, progress: Progress
 ) -> tuple[GroupReport, _Tally]:
     others = [report for report in workspace.catalog.batches.group_reports(context.batch_id) if report.group != group]
-    given_up = next((report.group for report in others if report.stopped is not None), None)
+    given_up = next((report.group for report in others if report.stopped is not None and report.counts.failed), None)
     if given_up is not None:
         stopped = f"nothing was read: the batch cannot load since group {given_up} was stopped"
         tally = _Tally(stopped=stopped, notes=[stopped])
@@ -333,11 +333,10 @@ def _read_files(reader: _GroupReader, group: int) -> None:
 
 
 def _storm_watch(workspace: Workspace, context: RunContext, others: Sequence[GroupReport]) -> storms.StormWatch:
-    sizes = [file.size_bytes for file in workspace.catalog.ledger.of_run(context.run.id)]
     return storms.StormWatch(
         threshold_percent=context.flow.threshold_percent,
         records=workspace.settings.storm_records,
-        batch_bytes=None if None in sizes else sum(size or 0 for size in sizes),
+        batch_bytes=storms.text_bytes(workspace.catalog.ledger.of_run(context.run.id)),
         elsewhere=storms.read_elsewhere(others),
     )
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from headwater.catalog.batches import GroupReport
+from headwater.model.runs import SourceFile
 
 GENEROSITY = 4
 """What is not read yet is taken to hold so many times the records per byte of what was read, and all of them good."""
+_PLAIN_TEXT = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".psv", ".tsv", ".txt"})
+"""How the names of files end whose bytes are text: a compressed one may hold any number of records per byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +29,7 @@ class StormWatch:
     Attributes:
         threshold_percent: How many records of a batch may fail.
         records: After how many rejected records of the group it asks itself; 0 for never.
-        batch_bytes: Length of all files of the batch; None if the source does not tell.
+        batch_bytes: Length of all files of the batch (`text_bytes`); None if they allow no estimate.
         elsewhere: What the batch's other groups came to, as far as they are done.
     """
 
@@ -37,8 +41,8 @@ class StormWatch:
     def is_lost(self, here: Progress) -> bool:
         """Whether enough was rejected, and the batch cannot load whatever the rest holds.
 
-        Without a threshold that is certain. With one it is an estimate on the safe side (`GENEROSITY`); files whose
-        length or progress is not known are always read to their end.
+        Without a threshold that is certain. With one it is an estimate on the safe side (`GENEROSITY`); where a file
+        of the batch may be no plain text, or a length or the progress is not known, all is read to its end.
         """
         if not self.records or here.failed < self.records:
             return False
@@ -58,6 +62,16 @@ class StormWatch:
             f"reading was stopped {place}: {here.failed:,} of the {here.read:,} records read until then were rejected "
             f"and {allowed}, so the batch cannot load whatever follows (`HEADWATER_STORM_RECORDS`)"
         )
+
+
+def text_bytes(files: Iterable[SourceFile]) -> int | None:
+    """Length of all files together; None where one has no known length, or is no plain text by its name."""
+    total = 0
+    for file in files:
+        if file.size_bytes is None or PurePosixPath(file.path).suffix.lower() not in _PLAIN_TEXT:
+            return None
+        total += file.size_bytes
+    return total
 
 
 def read_elsewhere(reports: Iterable[GroupReport]) -> Progress:

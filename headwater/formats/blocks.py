@@ -14,6 +14,12 @@ FILE_MISMATCH: Final = "200"
 """AEP's code for a file that is not what it is declared to be."""
 
 
+class Displayed(bytes):
+    """A record to be looked at only: read as JSON, it would not mean what it means in its file."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How much of a file is held at once.

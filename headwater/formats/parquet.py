@@ -16,12 +16,16 @@ MOST_ROWS: Final = 8192
 _MOST_VALUES: Final = 4_000_000
 MOST_TEXT_BYTES: Final = 64 * 1024 * 1024
 """How many bytes of text a batch of several rows has at most."""
+_MOST_DICTIONARY_BYTES: Final = 24 * 1024 * 1024
+"""How large the columns of a group may be together whose distinct texts are kept while the group is read."""
+_BUFFER_BYTES: Final = 1024 * 1024
 
 
 def parquet_batches(stream: BinaryIO, *, file: str) -> Iterator[pa.RecordBatch]:
-    """All rows of a Parquet file, in batches; some thousand rows are in memory at a time.
+    """All rows of a Parquet file, in batches; some thousand rows are in memory at a time, however large a group is.
 
-    Texts stay encoded by a dictionary: a page of a few bytes may stand for gigabytes of the same text.
+    Texts of small columns stay encoded by a dictionary: a page of a few bytes may stand for gigabytes of one text.
+    The same column may so be a dictionary in one batch and plain in another.
 
     Args:
         stream: Seekable.
@@ -32,18 +36,64 @@ def parquet_batches(stream: BinaryIO, *, file: str) -> Iterator[pa.RecordBatch]:
     """
     with _translated(file):
         with pq.ParquetFile(stream, memory_map=False) as parquet:
-            columns = [parquet.schema.column(place) for place in range(len(parquet.schema))]
-        with pq.ParquetFile(
-            stream,
-            memory_map=False,
-            read_dictionary=[column.path for column in columns if _is_text(column)],
-            coerce_int96_timestamp_unit="us",
-        ) as parquet:
             _refuse_doubles(parquet.schema_arrow, file)
-            for group in range(parquet.num_row_groups):
-                rows = _rows_at_once(parquet.metadata.row_group(group))
-                for batch in parquet.iter_batches(batch_size=rows, row_groups=[group], use_threads=False):
+            metadata = parquet.metadata
+        texts = [place for place in range(metadata.num_columns) if _is_text(metadata.schema.column(place))]
+        for number in range(metadata.num_row_groups):
+            group = metadata.row_group(number)
+            small, large = _by_size(group, texts)
+            rows = _rows_at_once(group)
+            if large:
+                rows = min(rows, _rows_of_longest(stream, metadata, number, large))
+            with _open(stream, metadata, small) as parquet:
+                for batch in parquet.iter_batches(batch_size=rows, row_groups=[number], use_threads=False):
                     yield from _in_parts(batch)
+
+
+def _open(stream: BinaryIO, metadata: pq.FileMetaData, dictionaries: list[str]) -> pq.ParquetFile:
+    """The file, read piece by piece: else the whole of each column of a group would be in memory."""
+    return pq.ParquetFile(
+        stream,
+        metadata=metadata,
+        memory_map=False,
+        buffer_size=_BUFFER_BYTES,
+        read_dictionary=dictionaries,
+        coerce_int96_timestamp_unit="us",
+    )
+
+
+def _by_size(group: pq.RowGroupMetaData, texts: list[int]) -> tuple[list[str], list[str]]:
+    """Paths of the columns whose distinct texts can all be kept while the group is read; and of the others."""
+    small: list[str] = []
+    large: list[str] = []
+    size = 0
+    for column in sorted((group.column(place) for place in texts), key=lambda column: column.total_uncompressed_size):
+        size += column.total_uncompressed_size
+        (small if size <= _MOST_DICTIONARY_BYTES else large).append(column.path_in_schema)
+    return small, large
+
+
+def _rows_of_longest(stream: BinaryIO, metadata: pq.FileMetaData, number: int, columns: list[str]) -> int:
+    """How many rows fit into memory if each has the longest text that these columns have at the group's beginning.
+
+    Read as dictionaries, the first rows show every text that a dictionary's references may repeat later on.
+    """
+    group = metadata.row_group(number)
+    with _open(stream, metadata, columns) as parquet:
+        rows = _rows_at_once(group)
+        batches = parquet.iter_batches(batch_size=rows, row_groups=[number], columns=columns, use_threads=False)
+        first = next(batches, None)
+    if first is None:
+        return rows
+    longest = sum(_longest(text) for column in first.columns for text in _texts(column))
+    return max(1, MOST_TEXT_BYTES // max(1, longest * _values_per_text(group, columns)))
+
+
+def _values_per_text(group: pq.RowGroupMetaData, columns: list[str]) -> int:
+    """How many elements a row has on average in the column that has most of them."""
+    chunks = (group.column(place) for place in range(group.num_columns))
+    values = max(int(chunk.num_values) for chunk in chunks if chunk.path_in_schema in columns)
+    return max(1, values // max(1, int(group.num_rows)))
 
 
 @contextmanager
@@ -93,14 +143,40 @@ def _in_parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 def _text_bytes(array: pa.Array) -> int:
     """How large the texts of a column are once each stands in its own place."""
-    if pa.types.is_dictionary(array.type):
-        lengths = pc.binary_length(array.dictionary)
-        return int(pc.sum(lengths.take(array.indices)).as_py() or 0)
-    if pa.types.is_struct(array.type):
-        return sum(_text_bytes(member) for member in array.flatten())
-    if pa.types.is_map(array.type):
+    return sum(int(pc.sum(_lengths(text)).as_py() or 0) for text in _texts(array))
+
+
+def _lengths(text: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(text.type):
+        return pc.cast(pc.binary_length(text.dictionary).take(text.indices), pa.int64())
+    return pc.cast(pc.binary_length(text), pa.int64())
+
+
+def _longest(text: pa.Array) -> int:
+    values = text.dictionary if pa.types.is_dictionary(text.type) else text
+    return int(pc.max(pc.binary_length(values)).as_py() or 0)
+
+
+def _texts(array: pa.Array) -> Iterator[pa.Array]:
+    """The texts and byte strings within a column, plain or as dictionaries."""
+    kind = array.type
+    if pa.types.is_dictionary(kind) or _is_plain_text(kind):
+        yield array
+    elif pa.types.is_struct(kind):
+        for member in array.flatten():
+            yield from _texts(member)
+    elif pa.types.is_map(kind):
         start, end = array.offsets[0].as_py(), array.offsets[-1].as_py()
-        return sum(_text_bytes(part.slice(start, end - start)) for part in (array.keys, array.items))
-    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type):
-        return _text_bytes(array.flatten())
-    return 0
+        for part in (array.keys, array.items):
+            yield from _texts(part.slice(start, end - start))
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        yield from _texts(array.flatten())
+
+
+def _is_plain_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )

@@ -1,5 +1,6 @@
 """Single rows of a Parquet file as JSON: to be looked at one by one, and for what is kept of bad ones."""
 
+import base64
 import math
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -10,7 +11,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.formats.blocks import Block
+from headwater.formats.blocks import Block, Displayed
 
 KEY_TWICE = "a map in the record has a key twice"
 
@@ -49,14 +50,19 @@ class ParquetRows(Sequence[bytes]):
     @overload
     def __getitem__(self, place: slice) -> "ParquetRows": ...
     def __getitem__(self, place: int | slice) -> "bytes | ParquetRows":
-        """The JSON of a row, with null for what is absent, and NaN as text; or some rows."""
+        """The JSON of a row, with null for what is absent; or some rows.
+
+        It is `Displayed` where the row has no JSON form, or has numbers without one, such as NaN.
+        """
         if isinstance(place, slice):
             start, stop, _ = place.indices(len(self))
             return ParquetRows(self.batch.slice(start, max(0, stop - start)))
         try:
-            return msgspec.json.encode(_displayed(self._read(place)), enc_hook=str)
+            row = self._read(place)
         except UnreadableRowError:
-            return b"{}"
+            return self._displayed(place)
+        raw = msgspec.json.encode(_displayed(row), enc_hook=str)
+        return raw if _is_finite(row) else Displayed(raw)
 
     def value(self, place: int) -> dict[str, Any]:
         """A row as a JSON object, with `DateText` and `TimeText` for dates and times; without what is null.
@@ -75,11 +81,16 @@ class ParquetRows(Sequence[bytes]):
                 value = self.value(place)
                 if not _is_finite(value):
                     faults[place] = "a number in the record is NaN or infinite"
-                records.append(msgspec.json.encode(_displayed(value), enc_hook=str))
+                raw = msgspec.json.encode(_displayed(value), enc_hook=str)
+                records.append(Displayed(raw) if place in faults else raw)
             except UnreadableRowError as error:
                 faults[place] = str(error)
-                records.append(b"{}")
+                records.append(self._displayed(place))
         return Block(records=records, faults=faults)
+
+    def _displayed(self, place: int) -> Displayed:
+        columns = zip(self.batch.schema.names, self.batch.columns, strict=True)
+        return Displayed(msgspec.json.encode({name: _shown(column[place]) for name, column in columns}, enc_hook=str))
 
     def _read(self, place: int) -> dict[str, Any]:
         try:
@@ -161,6 +172,34 @@ def _displayed(value: Any) -> Any:  # noqa: ANN401  (whatever Arrow brings)
             return value.decode(errors="replace")
         case _:
             return value
+
+
+def _shown(scalar: pa.Scalar) -> Any:  # noqa: ANN401  (JSON)
+    """Any value, for people: bytes that are no text as Base64, maps as pairs, times out of range as their number."""
+    kind = scalar.type
+    if not scalar.is_valid:
+        return None
+    if pa.types.is_dictionary(kind):
+        return _shown(scalar.value)
+    if pa.types.is_struct(kind):
+        return {field.name: _shown(scalar[place]) for place, field in enumerate(kind)}
+    if pa.types.is_map(kind):
+        return [[_shown(pair[0]), _shown(pair[1])] for pair in scalar.values]
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return [_shown(element) for element in scalar.values]
+    if isinstance(scalar, pa.BinaryScalar | pa.LargeBinaryScalar | pa.StringScalar | pa.LargeStringScalar):
+        return _text_or_base64(scalar.as_buffer().to_pybytes())
+    try:
+        return _displayed(_plain_value(scalar.as_py()))
+    except (ValueError, OverflowError):
+        return f"{scalar.value} {kind}"
+
+
+def _text_or_base64(content: bytes) -> str | dict[str, str]:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(content).decode()}
 
 
 def _is_finite(value: Any) -> bool:  # noqa: ANN401  (JSON)

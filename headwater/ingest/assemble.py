@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.formats.blocks import Block
+from headwater.formats.blocks import Block, Displayed
 from headwater.ingest.judge import Verdict
 from headwater.ingest.report import BYTE_OFFSET, ROW_NUMBER, Chunk
 from headwater.model.records import MAX_RAW_BYTES, Problem, RowError
@@ -98,6 +98,7 @@ def row_error(block: Block, position: int, problems: tuple[Problem, ...], place:
         byte_offset=None if block.offsets is None else block.offsets[position],
         raw=block.records[position][:MAX_RAW_BYTES].rstrip(b"\r"),
         problems=problems,
+        is_displayed=isinstance(block.records[position], Displayed),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from headwater.formats.blocks import Block
+from headwater.formats.blocks import Block, Displayed
 from headwater.ingest.assemble import Place
 from headwater.ingest.convert import Conversion
 from headwater.ingest.engine import JsonEngine
@@ -65,8 +65,15 @@ class MappedEngine:
         errors = []
         for error in chunk.errors:
             position = error.row_number - place.first_row
-            raw = block.records[position][:MAX_RAW_BYTES]
-            errors.append(replace(error, raw=raw, problems=(*error.problems, *left_out[position])))
+            record = block.records[position]
+            errors.append(
+                replace(
+                    error,
+                    raw=record[:MAX_RAW_BYTES],
+                    problems=(*error.problems, *left_out[position]),
+                    is_displayed=isinstance(record, Displayed),
+                )
+            )
         return replace(chunk, errors=tuple(errors))
 
     def _map(self, value: dict[str, Any], conversion: Conversion) -> bytes:

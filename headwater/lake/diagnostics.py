@@ -2,7 +2,8 @@
 
 A line is the record's own fields (`_corrupt_record` with its text where it is no JSON object), and beside them
 `_errors`, `_filename` (the input file), `_row`, `_line`, `_offset`, and `_raw`: what came in, as text, or as Base64
-with `_rawEncoding: "base64"` where it is not UTF-8. Files are `{root}/{batch id}/row_errors/part-{group}.json`.
+with `_rawEncoding: "base64"` where it is not UTF-8. `_rawDisplayed` marks what only shows a record of a binary format
+that has no JSON form; it is never replayed. Files are `{root}/{batch id}/row_errors/part-{group}.json`.
 """
 
 import base64
@@ -32,7 +33,18 @@ _log = logging.getLogger(__name__)
 MAX_ROWS: Final = 10_000
 MAX_BYTES: Final = 64 * 1024 * 1024
 _BATCH_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_OURS: Final = {"_errors", "_filename", "_row", "_line", "_offset", "_raw", "_rawEncoding", "_rawTruncated", "_notKept"}
+_OURS: Final = {
+    "_errors",
+    "_filename",
+    "_row",
+    "_line",
+    "_offset",
+    "_raw",
+    "_rawEncoding",
+    "_rawTruncated",
+    "_rawDisplayed",
+    "_notKept",
+}
 _PART: Final = re.compile(r"part-\d{5}\.json")
 
 
@@ -205,9 +217,9 @@ class DiagnosticsWriter:
 
 
 def raw_record(row: dict[str, Any]) -> bytes | None:
-    """The original bytes of a row that `Diagnostics.read` returned; None if they were not kept whole."""
+    """The original bytes of a row that `Diagnostics.read` returned; None if they were not kept whole, or only shown."""
     raw = row.get("_raw")
-    if raw is None or row.get("_rawTruncated"):
+    if raw is None or row.get("_rawTruncated") or row.get("_rawDisplayed"):
         return None
     if row.get("_rawEncoding") == "base64":
         return base64.b64decode(raw)
@@ -232,6 +244,8 @@ def _as_row(error: RowError) -> dict[str, Any]:
         row["_rawEncoding"] = "base64"
     if len(error.raw) >= MAX_RAW_BYTES:
         row["_rawTruncated"] = True
+    if error.is_displayed:
+        row["_rawDisplayed"] = True
     return row
 
 

@@ -43,6 +43,7 @@ class RowError:
         byte_offset: Offset of the record's first byte in the decompressed file, None where a format has none.
         raw: The record's original bytes, cut at `MAX_RAW_BYTES`.
         problems: Everything that is wrong with it, at least one.
+        is_displayed: Whether `raw` only shows the record, which has no bytes of its own that could be replayed.
     """
 
     file: str
@@ -51,6 +52,7 @@ class RowError:
     byte_offset: int | None
     raw: bytes
     problems: tuple[Problem, ...]
+    is_displayed: bool = False
 
 
 MAX_RAW_BYTES: Final = 65_536

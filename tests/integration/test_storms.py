@@ -1,5 +1,6 @@
 """Files of rubbish: reading stops as soon as the batch cannot load, and enough of the bad records are explained."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,18 @@ def test_bad_records_at_the_beginning_stop_nothing_that_could_still_load(luma: I
     assert (run.state, run.counts.failed, run.counts.loaded) == (FlowRunState.SUCCESS, STORM_RECORDS + 100, 13_000)
 
 
+def test_a_small_compressed_file_may_still_make_up_for_the_rubbish(luma: Installation) -> None:
+    good = "".join(
+        json.dumps({**record, "_id": f"{record['_id']}-{n}"}) + "\n"
+        for n in range(13)
+        for record in luma.data.purchases
+    )
+    luma.put(FILE, RUBBISH * (STORM_RECORDS + 100))
+    luma.put(FILE.replace("storm", "zipped") + ".gz", gzip.compress(good.encode()))
+    run = luma.run(PURCHASES, flow(luma, 5))
+    assert (run.state, run.counts.failed, run.counts.loaded) == (FlowRunState.SUCCESS, STORM_RECORDS + 100, 13_000)
+
+
 def test_the_other_groups_of_a_lost_batch_read_nothing(luma: Installation) -> None:
     luma.put(FILE, RUBBISH * 10_000)
     luma.put_samples()
@@ -75,6 +88,8 @@ def test_the_other_groups_of_a_lost_batch_read_nothing(luma: Installation) -> No
     assert (result.stopped, result.read) == (True, 0)
     [report] = [r for r in workspace.catalog.batches.group_reports(str(discovery.batch_id)) if r.group == other]
     assert report.stopped == f"nothing was read: the batch cannot load since group {lost} was stopped"
+    again = steps.ingest_group(workspace, discovery.flow_run_id, lost)
+    assert again.failed >= STORM_RECORDS, "the group that was stopped was repeated, and blamed the one that it stopped"
 
 
 def test_a_check_stops_too(luma: Installation) -> None:

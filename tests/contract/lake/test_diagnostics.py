@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,15 @@ def test_a_record_that_was_cut_is_marked_and_not_replayed(diagnostics: Diagnosti
 
     (row,) = diagnostics.read(BATCH)
     assert row["_rawTruncated"] is True
+    assert raw_record(row) is None
+    assert list(diagnostics.raw_records(BATCH)) == []
+
+
+def test_a_record_that_is_only_shown_is_marked_and_not_replayed(diagnostics: Diagnostics) -> None:
+    write(diagnostics, replace(error(b'{"_id": {"base64": "//4="}}'), is_displayed=True))
+
+    (row,) = diagnostics.read(BATCH)
+    assert (row["_id"], row["_rawDisplayed"]) == ({"base64": "//4="}, True)
     assert raw_record(row) is None
     assert list(diagnostics.raw_records(BATCH)) == []
 

@@ -1,6 +1,7 @@
 import pytest
 
-from headwater.flows.storms import GENEROSITY, Progress, StormWatch
+from headwater.flows.storms import GENEROSITY, Progress, StormWatch, text_bytes
+from headwater.model.runs import FileState, SourceFile
 
 NOTHING = Progress(read=0, failed=0, bytes=0)
 
@@ -38,6 +39,36 @@ def test_what_other_groups_read_counts() -> None:
 def test_where_lengths_are_not_known_everything_is_read(batch_bytes: int | None, position: int | None) -> None:
     here = Progress(read=1_000, failed=1_000, bytes=position)
     assert not watch(5, batch_bytes=batch_bytes).is_lost(here)
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "total"),
+    [
+        ("/out/b.json", 5, 15),
+        ("/out/b.CSV", 5, 15),
+        ("/out/b.json", None, None),
+        ("/out/b.json.gz", 5, None),
+        ("/out/b.parquet", 5, None),
+        ("/out.csv/b", 5, None),
+    ],
+)
+def test_only_plain_text_is_estimated(path: str, size: int | None, total: int | None) -> None:
+    assert text_bytes([source_file("/out/a.ndjson", 10), source_file(path, size)]) == total
+
+
+def source_file(path: str, size_bytes: int | None) -> SourceFile:
+    return SourceFile(
+        id=path,
+        flow="f",
+        path=path,
+        size_bytes=size_bytes,
+        modified_at=None,
+        version=None,
+        sha256=None,
+        state=FileState.CLAIMED,
+        flow_run_id="r",
+        group=0,
+    )
 
 
 def test_it_can_be_switched_off() -> None:

@@ -11,6 +11,7 @@ import pytest
 from headwater.errors import FileError
 from headwater.formats.parquet import MOST_ROWS, MOST_TEXT_BYTES, parquet_batches
 from headwater.ingest import compile_plan, read_file
+from headwater.model.documents import MappingSet
 from tests.unit.ingest.reading import Outcome, read
 from tests.unit.ingest.test_parquet import PLAN, TEXT, parquet
 
@@ -37,6 +38,33 @@ def test_a_page_that_stands_for_gigabytes_is_read_in_small_parts() -> None:
         assert pa.total_allocated_bytes() - before < 8 * MOST_TEXT_BYTES
 
 
+def test_a_repeated_text_in_a_large_column_is_read_in_small_parts() -> None:
+    texts = pa.array([str(number) * 1_000_000 for number in range(10, 24)])
+    places = pa.array([*range(14), *([0] * 2000)], pa.int32())
+    repeated = pa.DictionaryArray.from_arrays(places, texts)
+    content = parquet({"_id": repeated}, dictionary_pagesize_limit=2**30, compression="zstd")
+    before = pa.total_allocated_bytes()
+    rows = 0
+    for batch in parquet_batches(io.BytesIO(content), file="f"):
+        rows += batch.num_rows
+        assert pa.total_allocated_bytes() - before < 4 * MOST_TEXT_BYTES
+    assert rows == len(repeated)
+
+
+def test_memory_does_not_grow_with_a_group_of_distinct_texts() -> None:
+    texts = pa.array([f"{number:01000}" for number in range(40_000)])
+    content = parquet({"_id": texts, "other": texts}, row_group_size=39_000)
+    before = pa.total_allocated_bytes()
+    read_back: list[str] = []
+    kinds = set()
+    for batch in parquet_batches(io.BytesIO(content), file="f"):
+        assert pa.total_allocated_bytes() - before < 40_000_000
+        read_back += batch.column("_id").to_pylist()
+        kinds.add(pa.types.is_dictionary(batch.column("_id").type))
+    assert read_back == texts.to_pylist()
+    assert kinds == {False, True}
+
+
 def test_rows_of_very_many_elements_come_few_at_a_time() -> None:
     lists = pa.ListArray.from_arrays(pa.array([0, *([2_000_000] * 20)], pa.int32()), pa.array([1] * 2_000_000))
     assert max(batch.num_rows for batch in parquet_batches(io.BytesIO(parquet({"l": lists})), file="f")) <= MOST_ROWS
@@ -49,6 +77,28 @@ def test_a_text_that_is_not_utf8_is_a_bad_row() -> None:
     outcome = read(PLAN, parquet({"_id": raw}))
     assert [row["_id"] for row in outcome.rows] == ["good"]
     assert outcome.problem().message == "a text in the record is not UTF-8, or a time in it is out of range"
+
+
+@pytest.mark.parametrize("mapped", [False, True], ids=["own shape", "mapped"])
+@pytest.mark.parametrize(
+    ("column", "shown"),
+    [
+        (pa.array([b"\xff\xfe"], pa.binary()), '{"base64":"//4="}'),
+        (pa.array([[("k", "1"), ("k", "2")]], MAP), '[["k","1"],["k","2"]]'),
+        (pa.array([{"t": 2**62}], pa.struct({"t": pa.timestamp("us")})), '{"t":"4611686018427387904 timestamp[us]"}'),
+        (pa.array([[float("nan")]]), '["nan"]'),
+    ],
+    ids=["bytes", "key twice", "time", "NaN"],
+)
+def test_rows_without_a_json_form_are_shown_whole(column: pa.Array, shown: str, mapped: bool) -> None:
+    kept = {"type": "object", "properties": {"id": TEXT, "n": {"type": "integer"}}, "required": ["n"]}
+    mappings = [{"source": name, "destination": name} for name in ("id", "n")]
+    mapping = MappingSet.from_json({"kind": "mapping_set", "name": "m", "schema": "s", "mappings": mappings})
+    plan = compile_plan(kept, mapping=mapping if mapped else None)
+    outcome = read(plan, parquet({"id": pa.array(["a"]), "x": column}))
+    [error] = outcome.errors
+    assert error.raw.decode() == f'{{"id":"a","x":{shown}}}'
+    assert error.is_displayed
 
 
 def test_a_column_twice_fails_the_file() -> None:
