@@ -94,11 +94,13 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
     _check_groups(workspace, context)
     _check_threshold(context, batch.counts)
     staged = catalog.batches.staged_files(batch.id)
-    supersede = catalog.ledger.superseded_by(context.run.id)
     snapshot_id = None
     with catalog.transaction() as stores:
         stores.flow_runs.require_open(context.run.id)
         stores.batches.stage(batch.id)
+        if batch.status is BatchStatus.LOADING:
+            stores.ledger.confirm_superseded(context.run.id)
+        supersede = stores.ledger.superseded_by(context.run.id)
     if staged or supersede or batch.replaces:
         snapshot_id = workspace.lake.commit(
             batch.dataset,
