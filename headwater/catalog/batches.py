@@ -180,6 +180,34 @@ class BatchStore(Store):
         with self._begin() as connection:
             self._move(connection, batch_id, to=BatchStatus.STAGED, of=(BatchStatus.LOADING, BatchStatus.STAGED))
 
+    def require_replaceable(self, replacing: Batch) -> None:
+        """Hold the batches that this one replaces until the end of the transaction, and make sure that it alone may.
+
+        Raises:
+            ConflictError: one of them is no longer in the lake, or another batch is replacing it.
+        """
+        with self._begin() as connection:
+            for replaced in sorted(replacing.replaces):
+                status = connection.execute(
+                    sa.select(batch.c.status).where(batch.c.id == replaced).with_for_update()
+                ).scalar_one()
+                if status != BatchStatus.SUCCESS:
+                    raise ConflictError(
+                        f"batch {replaced}, which batch {replacing.id} was to replace, is {status} by now. Nothing was "
+                        "loaded; run again without replacing it."
+                    )
+                others = self._replacing(connection, replaced, (BatchStatus.STAGED,)) - {replacing.id}
+                if others:
+                    raise ConflictError(
+                        f"batch {replaced}, which batch {replacing.id} was to replace, is being replaced by batch "
+                        f"{min(others)}. Nothing was loaded; wait for that one, then replace it instead."
+                    )
+
+    @staticmethod
+    def _replacing(connection: sa.Connection, batch_id: str, statuses: Collection[BatchStatus]) -> set[str]:
+        query = sa.select(batch.c.id, batch.c.replaces).where(batch.c.status.in_([status.value for status in statuses]))
+        return {row.id for row in connection.execute(query) if batch_id in row.replaces}
+
     def settle(
         self,
         batch_id: str,
@@ -207,14 +235,20 @@ class BatchStore(Store):
                 )
             )
 
-    def begin_removal(self, batch_id: str, *, release_files: bool) -> None:
+    def begin_removal(self, batch_id: str, *, release_files: bool, replaced: bool = False) -> None:
         """The batch is no longer valid: `inactive`, and its rows are to be removed. Repeating changes nothing.
 
         Raises:
-            ConflictError: the batch was never in the lake.
+            ConflictError: the batch was never in the lake, or a run that is at work replaces it.
         """
         with self._begin() as connection:
             self._move(connection, batch_id, to=BatchStatus.INACTIVE, of=(BatchStatus.SUCCESS, BatchStatus.INACTIVE))
+            replacing = self._replacing(connection, batch_id, (BatchStatus.LOADING, BatchStatus.STAGED))
+            if replacing and not replaced:
+                raise ConflictError(
+                    f"batch {batch_id} is about to be replaced by batch {min(replacing)}, whose flow run is not "
+                    "finished. Nothing was changed. Wait for that run; if it died, `headwater doctor --mend` closes it."
+                )
             connection.execute(
                 sa.update(batch)
                 .where(batch.c.id == batch_id)

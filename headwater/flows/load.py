@@ -99,6 +99,7 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
         stores.flow_runs.require_open(context.run.id)
         stores.batches.stage(batch.id)
         if batch.status is BatchStatus.LOADING:
+            stores.batches.require_replaceable(batch)
             stores.ledger.confirm_superseded(context.run.id)
         supersede = stores.ledger.superseded_by(context.run.id)
     if staged or supersede or batch.replaces:
@@ -183,7 +184,8 @@ def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snaps
     errors = rejected_summary(stores, batch, flow)
     stores.batches.settle(batch.id, BatchStatus.SUCCESS, completed_at=now, snapshot_id=snapshot_id, errors=errors)
     for replaced in batch.replaces:
-        stores.batches.begin_removal(replaced, release_files=False)
+        if stores.batches.get(replaced).status is BatchStatus.SUCCESS:
+            stores.batches.begin_removal(replaced, release_files=False, replaced=True)
     stores.ledger.settle(flow_run_id)
     enqueue(
         stores, batch_event(workspace.settings, "ing_load_success", stores.batches.get(batch.id), flow, now=now), flow
