@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from headwater.flows.discover import discover
+from headwater.flows.finish import finish
+from headwater.flows.ingest import ingest_group
+from headwater.flows.load import load_lake
+from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import FlowRunState
-from tests.integration.shop import Shop, open_shop
+from tests.integration.shop import FLOW, Shop, open_shop
 
 
 @pytest.fixture
@@ -87,3 +92,19 @@ def test_files_that_move_up_by_one_come_to_rest_with_what_the_folder_holds(shop:
     shop.put("c.json", ("new", "NNNN"))
 
     assert run_to_the_end(shop) == ["new", "y", "z"]
+
+
+def test_a_changed_file_waits_while_another_run_loads_its_earlier_version(shop: Shop) -> None:
+    shop.put("a.json", ("old", "X"), ("common", "X"))
+    flow = shop.workspace.catalog.resources.typed(Dataflow, FLOW)
+    slow = discover(shop.workspace, flow, RunRequest())
+    for group in slow.groups:
+        ingest_group(shop.workspace, slow.flow_run_id, group)
+    shop.put("a.json", ("new", "YYY"), ("common", "Y"))
+
+    assert shop.run().state is FlowRunState.NO_NEW_DATA
+    load_lake(shop.workspace, slow.flow_run_id)
+    finish(shop.workspace, slow.flow_run_id, flow=FLOW)
+    shop.run()
+
+    assert shop.keys() == ["common", "new"]
