@@ -276,6 +276,15 @@ class Ledger(Store):
                 of_old = _has_same_bytes(_ORIGINAL.c.id.in_(page))
                 self._set_state(connection, of_old & orphan, FileState.RELEASED)
 
+    def superseded_since(self, flow_run_id: str, moment: datetime) -> bool:
+        """Whether a file that the run loaded was replaced after a moment (aware)."""
+        query = sa.select(source_file.c.id).where(
+            source_file.c.flow_run_id == flow_run_id,
+            source_file.c.state == FileState.SUPERSEDED.value,
+            source_file.c.changed_at > moment,
+        )
+        return self._first(query.limit(1)) is not None
+
     def stuck(self) -> dict[str, int]:
         """How many files each closed run still holds, by run; an intact catalog has none."""
         query = (

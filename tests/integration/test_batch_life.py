@@ -297,6 +297,37 @@ class TestReplaying:
 
         assert shop.keys() == ["a1", "a2"]
 
+    @pytest.mark.parametrize("how", ["reverted", "replaced"])
+    def test_replayed_records_go_with_their_batch(self, shop: Shop, how: str) -> None:
+        shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG))
+        first = str(shop.run().batch_id)
+        shop.apply(coupon_length=10)
+        replay = replay_batch(shop.workspace, first)
+        shop.put("corrected.json", ("c1", "Y"))
+
+        if how == "reverted":
+            revert_batch(shop.workspace, first)
+        shop.run(replaces=[first] if how == "replaced" else [])
+
+        assert shop.keys() == ["c1"]
+        assert (shop.batch_of(replay).status, shop.batch_of(replay).removing) == (BatchStatus.INACTIVE, False)
+
+    def test_a_replay_loads_nothing_once_its_batch_is_gone(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        first = shop.run()
+        run_id = begin_run(
+            shop.workspace, shop.workspace.catalog.resources.typed(Dataflow, FLOW), RunRequest(replay_of=first.batch_id)
+        )
+        batches = shop.workspace.catalog.batches
+        batches.create(
+            batch_id="01REPLAY", dataset=DATASET, flow_run_id=run_id, created_at=first.started_at,
+            replay_of=first.batch_id,
+        )  # fmt: skip
+        revert_batch(shop.workspace, str(first.batch_id))
+
+        with pytest.raises(ConflictError, match=f"batch {first.batch_id}, whose rejected records batch 01REPLAY"):
+            batches.require_original(batches.get("01REPLAY"))
+
 
 class TestProfiles:
     def test_profiles_and_graph_forget_a_reverted_batch(self, tmp_path: Path) -> None:
