@@ -1,6 +1,6 @@
 """Batches: what became visible together, what waits to, and what did not."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -180,6 +180,74 @@ class BatchStore(Store):
         with self._begin() as connection:
             self._move(connection, batch_id, to=BatchStatus.STAGED, of=(BatchStatus.LOADING, BatchStatus.STAGED))
 
+    def with_replays(self, batch_ids: Iterable[str]) -> tuple[str, ...]:
+        """These batches and those in the lake that loaded rejected records of them, and of those in turn."""
+        with self._read() as connection:
+            found = list(dict.fromkeys(batch_ids))
+            for batch_id in found:
+                found += self._replays(connection, batch_id, BatchStatus.SUCCESS)
+        return tuple(found)
+
+    @staticmethod
+    def _replays(connection: sa.Connection, batch_id: str, status: BatchStatus) -> list[str]:
+        query = sa.select(batch.c.id).where(batch.c.replay_of == batch_id, batch.c.status == status.value)
+        return list(connection.execute(query).scalars())
+
+    def _refuse_while_replayed(self, connection: sa.Connection, batch_id: str) -> None:
+        for loaded in self.with_replays([batch_id]):
+            if staged := self._replays(connection, loaded, BatchStatus.STAGED):
+                raise ConflictError(
+                    f"the rejected records of batch {loaded} are being loaded by batch {staged[0]}. Nothing was "
+                    "changed. Wait for that replay; if it died, `headwater doctor --mend` closes its run."
+                )
+
+    def require_original(self, replay: Batch) -> None:
+        """Hold what the batch replays until the end of the transaction, and make sure that it stays in the lake.
+
+        Raises:
+            ConflictError: the original was removed, or is being replaced.
+        """
+        with self._begin() as connection:
+            original = replay.replay_of
+            while original is not None:
+                query = sa.select(batch.c.status, batch.c.replay_of).where(batch.c.id == original).with_for_update()
+                status, before = connection.execute(query).one()
+                if status != BatchStatus.SUCCESS or self._replacing(connection, original, (BatchStatus.STAGED,)):
+                    raise ConflictError(
+                        f"batch {original}, whose rejected records batch {replay.id} was to load, is no longer in the "
+                        "lake or is being replaced. Nothing was loaded."
+                    )
+                original = before
+
+    def require_replaceable(self, replacing: Batch) -> None:
+        """Hold the batches that this one replaces until the end of the transaction, and make sure that it alone may.
+
+        Raises:
+            ConflictError: one of them is no longer in the lake, or another batch is replacing it.
+        """
+        with self._begin() as connection:
+            for replaced in sorted(replacing.replaces):
+                status = connection.execute(
+                    sa.select(batch.c.status).where(batch.c.id == replaced).with_for_update()
+                ).scalar_one()
+                if status != BatchStatus.SUCCESS:
+                    raise ConflictError(
+                        f"batch {replaced}, which batch {replacing.id} was to replace, is {status} by now. Nothing was "
+                        "loaded; run again without replacing it."
+                    )
+                self._refuse_while_replayed(connection, replaced)
+                others = self._replacing(connection, replaced, (BatchStatus.STAGED,)) - {replacing.id}
+                if others:
+                    raise ConflictError(
+                        f"batch {replaced}, which batch {replacing.id} was to replace, is being replaced by batch "
+                        f"{min(others)}. Nothing was loaded; wait for that one, then replace it instead."
+                    )
+
+    @staticmethod
+    def _replacing(connection: sa.Connection, batch_id: str, statuses: Collection[BatchStatus]) -> set[str]:
+        query = sa.select(batch.c.id, batch.c.replaces).where(batch.c.status.in_([status.value for status in statuses]))
+        return {row.id for row in connection.execute(query) if batch_id in row.replaces}
+
     def settle(
         self,
         batch_id: str,
@@ -207,14 +275,27 @@ class BatchStore(Store):
                 )
             )
 
-    def begin_removal(self, batch_id: str, *, release_files: bool) -> None:
+    def begin_removal(self, batch_id: str, *, release_files: bool, replaced: bool = False) -> None:
         """The batch is no longer valid: `inactive`, and its rows are to be removed. Repeating changes nothing.
 
+        The batches that loaded rejected records of it go with it.
+
         Raises:
-            ConflictError: the batch was never in the lake.
+            ConflictError: the batch was never in the lake, or a run that is at work replaces it.
         """
         with self._begin() as connection:
             self._move(connection, batch_id, to=BatchStatus.INACTIVE, of=(BatchStatus.SUCCESS, BatchStatus.INACTIVE))
+            if not replaced:
+                self._refuse_while_replayed(connection, batch_id)
+            for replay in self.with_replays([batch_id])[1:]:
+                self._move(connection, replay, to=BatchStatus.INACTIVE, of=(BatchStatus.SUCCESS,))
+                connection.execute(sa.update(batch).where(batch.c.id == replay).values(removing=True))
+            replacing = self._replacing(connection, batch_id, (BatchStatus.LOADING, BatchStatus.STAGED))
+            if replacing and not replaced:
+                raise ConflictError(
+                    f"batch {batch_id} is about to be replaced by batch {min(replacing)}, whose flow run is not "
+                    "finished. Nothing was changed. Wait for that run; if it died, `headwater doctor --mend` closes it."
+                )
             connection.execute(
                 sa.update(batch)
                 .where(batch.c.id == batch_id)

@@ -19,6 +19,8 @@ from headwater.model.manifest import Expected
 from headwater.model.runs import FileState, SourceFile
 
 _PAGE = 500
+_ORIGINAL = source_file.alias("original")
+_SUPERSEDING = (FileState.CLAIMED.value, FileState.DUPLICATE.value)
 _TAKEN = (FileState.CLAIMED.value, FileState.LOADED.value, FileState.DUPLICATE.value)
 
 
@@ -136,11 +138,50 @@ class Ledger(Store):
             return int(connection.execute(query).scalar_one())
 
     def superseded_by(self, flow_run_id: str) -> list[str]:
-        """Ids of the earlier file versions whose rows the run's files replace."""
+        """Ids of the earlier file versions whose rows the run's files replace, once `confirm_superseded` was called."""
         query = sa.select(source_file.c.supersedes).where(
-            source_file.c.flow_run_id == flow_run_id, source_file.c.state == FileState.CLAIMED.value
+            source_file.c.flow_run_id == flow_run_id, source_file.c.state.in_(_SUPERSEDING)
         )
         return sorted({old for row in self._all(query) for old in row["supersedes"]})
+
+    def confirm_superseded(self, flow_run_id: str) -> None:
+        """Decide which of the run's duplicates replace earlier versions of their paths; call it before the commit.
+
+        Those do whose bytes stay in the lake from elsewhere. The others replace nothing now: their bytes are those of
+        the very version that they would replace, or of one that another file of the run replaces.
+        """
+        columns = (source_file.c.id, source_file.c.state, source_file.c.sha256, source_file.c.supersedes)
+        with self._begin() as connection:
+            rows = connection.execute(
+                sa.select(*columns).where(
+                    source_file.c.flow_run_id == flow_run_id, source_file.c.state.in_(_SUPERSEDING)
+                )
+            ).all()
+            claimed = {old for row in rows if row.state == FileState.CLAIMED for old in row.supersedes}
+            duplicates = [row for row in rows if row.state == FileState.DUPLICATE and row.supersedes]
+            originals = self._originals(connection, flow_run_id, {row.sha256 for row in duplicates})
+            able = [row for row in duplicates if originals[row.sha256] - claimed - {*row.supersedes}]
+            leaving = claimed.union(*(row.supersedes for row in able))
+            confirmed = {row.id for row in able if originals[row.sha256] - leaving}
+            for row in duplicates:
+                if row.id not in confirmed:
+                    connection.execute(sa.update(source_file).where(source_file.c.id == row.id).values(supersedes=[]))
+
+    @staticmethod
+    def _originals(connection: sa.Connection, flow_run_id: str, contents: Collection[str]) -> dict[str, set[str]]:
+        """By SHA-256, the file versions of the run's dataflow that are loaded, or that the run is loading."""
+        found: dict[str, set[str]] = {content: set() for content in contents}
+        flow = sa.select(flow_run.c.flow).where(flow_run.c.id == flow_run_id).scalar_subquery()
+        claimed = (source_file.c.flow_run_id == flow_run_id) & (source_file.c.state == FileState.CLAIMED.value)
+        for page in _pages(sorted(contents)):
+            query = sa.select(source_file.c.sha256, source_file.c.id).where(
+                source_file.c.flow == flow,
+                source_file.c.sha256.in_(page),
+                claimed | (source_file.c.state == FileState.LOADED.value),
+            )
+            for sha256, file_id in connection.execute(query):
+                found[sha256].add(file_id)
+        return found
 
     def record_content(self, file_id: str, *, sha256: str, size_bytes: int, reprocess: bool) -> Verdict:
         """Say what a claimed file's bytes are, and learn whether to read them.
@@ -216,30 +257,33 @@ class Ledger(Store):
     def settle(self, flow_run_id: str) -> None:
         """The run's files are in the lake; those that they supersede no longer are.
 
-        A duplicate whose original did not load after all is given back.
+        A duplicate whose original is not in the lake is given back: one of the run's own whose original did not load
+        after all, and one of any run whose original is superseded.
         """
         mine = source_file.c.flow_run_id == flow_run_id
+        duplicate = source_file.c.state == FileState.DUPLICATE.value
+        orphan = duplicate & ~_has_same_bytes(_ORIGINAL.c.state == FileState.LOADED.value)
         with self._begin() as connection:
             held = connection.execute(
-                sa.select(source_file.c.supersedes).where(mine, source_file.c.state == FileState.CLAIMED.value)
+                sa.select(source_file.c.supersedes).where(mine, source_file.c.state.in_(_SUPERSEDING))
             ).scalars()
             old = sorted({file_id for supersedes in held for file_id in supersedes})
             for page in _pages(old):
                 self._set_state(connection, source_file.c.id.in_(page), FileState.SUPERSEDED)
             self._set_state(connection, mine & (source_file.c.state == FileState.CLAIMED.value), FileState.LOADED)
-            original = source_file.alias("original")
-            orphan = ~(
-                sa.select(original.c.id)
-                .where(
-                    original.c.flow == source_file.c.flow,
-                    original.c.sha256 == source_file.c.sha256,
-                    original.c.size_bytes == source_file.c.size_bytes,
-                    original.c.state == FileState.LOADED.value,
-                )
-                .exists()
-            )
-            duplicates = mine & (source_file.c.state == FileState.DUPLICATE.value)
-            self._set_state(connection, duplicates & orphan, FileState.RELEASED)
+            self._set_state(connection, mine & orphan, FileState.RELEASED)
+            for page in _pages(old):
+                of_old = _has_same_bytes(_ORIGINAL.c.id.in_(page))
+                self._set_state(connection, of_old & orphan, FileState.RELEASED)
+
+    def superseded_since(self, flow_run_id: str, moment: datetime) -> bool:
+        """Whether a file that the run loaded was replaced after a moment (aware)."""
+        query = sa.select(source_file.c.id).where(
+            source_file.c.flow_run_id == flow_run_id,
+            source_file.c.state == FileState.SUPERSEDED.value,
+            source_file.c.changed_at > moment,
+        )
+        return self._first(query.limit(1)) is not None
 
     def stuck(self) -> dict[str, int]:
         """How many files each closed run still holds, by run; an intact catalog has none."""
@@ -268,17 +312,8 @@ class Ledger(Store):
         Returns:
             How many files may be taken again.
         """
-        original = source_file.alias("original")
-        of_run = (original.c.flow_run_id == flow_run_id) & (original.c.state == FileState.LOADED.value)
-        same_bytes = (
-            sa.select(original.c.id)
-            .where(
-                of_run,
-                original.c.flow == source_file.c.flow,
-                original.c.sha256 == source_file.c.sha256,
-                original.c.size_bytes == source_file.c.size_bytes,
-            )
-            .exists()
+        same_bytes = _has_same_bytes(
+            (_ORIGINAL.c.flow_run_id == flow_run_id) & (_ORIGINAL.c.state == FileState.LOADED.value)
         )
         loaded = (source_file.c.flow_run_id == flow_run_id) & (source_file.c.state == FileState.LOADED.value)
         with self._begin() as connection:
@@ -295,6 +330,20 @@ class Ledger(Store):
     def _set_state(connection: sa.Connection, which: sa.ColumnElement[bool], state: FileState) -> int:
         values = {"state": state.value, "changed_at": utc_now()}
         return connection.execute(sa.update(source_file).where(which).values(**values)).rowcount
+
+
+def _has_same_bytes(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """For a file version: whether its dataflow has one of the same bytes, `_ORIGINAL`, for which this holds."""
+    return (
+        sa.select(_ORIGINAL.c.id)
+        .where(
+            condition,
+            _ORIGINAL.c.flow == source_file.c.flow,
+            _ORIGINAL.c.sha256 == source_file.c.sha256,
+            _ORIGINAL.c.size_bytes == source_file.c.size_bytes,
+        )
+        .exists()
+    )
 
 
 def _pages(values: Sequence[str]) -> Iterator[list[str]]:

@@ -108,10 +108,11 @@ def _add_new(workspace: Workspace, context: RunContext, page: Sequence[RemoteFil
     for version in wanted:
         versions = known.get(version.path, {})
         taken = versions.get(version.signature, [])
-        if any(state is FileState.CLAIMED for _, state in taken):
+        supersedes = context.source.changed_files == "supersede"
+        replaced = list(versions.values()) if supersedes else [taken]
+        if any(state is FileState.CLAIMED for entries in replaced for _, state in entries):
             listing.held += 1
         elif not taken or context.request.reprocess:
-            replaced = versions.values() if context.source.changed_files == "supersede" else [taken]
             loaded = tuple(file_id for entries in replaced for file_id, state in entries if state is FileState.LOADED)
             listing.ready.append(Candidate(file=version, supersedes=loaded))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
-from headwater.errors import HeadwaterError, ThresholdExceededError
+from headwater.errors import ConflictError, HeadwaterError, ThresholdExceededError
 from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.events import batch_event
 from headwater.flows.notifications import enqueue
@@ -94,11 +94,16 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
     _check_groups(workspace, context)
     _check_threshold(context, batch.counts)
     staged = catalog.batches.staged_files(batch.id)
-    supersede = catalog.ledger.superseded_by(context.run.id)
     snapshot_id = None
     with catalog.transaction() as stores:
         stores.flow_runs.require_open(context.run.id)
         stores.batches.stage(batch.id)
+        if batch.status is BatchStatus.LOADING:
+            stores.batches.require_replaceable(batch)
+            _require_original(stores, batch)
+            stores.ledger.confirm_superseded(context.run.id)
+        supersede = stores.ledger.superseded_by(context.run.id)
+        replaced = stores.batches.with_replays(batch.replaces)
     if staged or supersede or batch.replaces:
         snapshot_id = workspace.lake.commit(
             batch.dataset,
@@ -107,12 +112,25 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
             flow_run_id=context.run.id,
             counts=batch.counts,
             supersede=supersede,
-            replace_batches=batch.replaces,
+            replace_batches=replaced,
         )
     with catalog.transaction() as stores:
         settle_success(workspace, stores, context.run.id, snapshot_id)
     finish_removals(workspace, batch.replaces)
     return catalog.batches.get(batch.id)
+
+
+def _require_original(stores: Stores, batch: Batch) -> None:
+    """What a replay read is still in the lake, and stays there until the end of the transaction."""
+    stores.batches.require_original(batch)
+    first = batch
+    while first.replay_of is not None:
+        first = stores.batches.get(first.replay_of)
+    if first is not batch and stores.ledger.superseded_since(first.flow_run_id, batch.created_at):
+        raise ConflictError(
+            f"a newer version of a file of batch {first.id} was loaded while batch {batch.id} replayed its records. "
+            f"Nothing was loaded; replay batch {batch.replay_of} again."
+        )
 
 
 def _check_stopped(workspace: Workspace, context: RunContext) -> None:
@@ -181,7 +199,8 @@ def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snaps
     errors = rejected_summary(stores, batch, flow)
     stores.batches.settle(batch.id, BatchStatus.SUCCESS, completed_at=now, snapshot_id=snapshot_id, errors=errors)
     for replaced in batch.replaces:
-        stores.batches.begin_removal(replaced, release_files=False)
+        if stores.batches.get(replaced).status is BatchStatus.SUCCESS:
+            stores.batches.begin_removal(replaced, release_files=False, replaced=True)
     stores.ledger.settle(flow_run_id)
     enqueue(
         stores, batch_event(workspace.settings, "ing_load_success", stores.batches.get(batch.id), flow, now=now), flow

@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 def revert_batch(workspace: Workspace, batch_id: str, *, release_files: bool = False) -> Batch:
     """Take a loaded batch out of the lake, the identity graph and the profiles; it becomes `inactive`.
 
-    In the lake that is one snapshot. What the batch had superseded or replaced does not come back. Repeating finishes
-    what an interrupted call began, and otherwise changes nothing.
+    Batches that replayed its rejected records go with it. What the batch had superseded or replaced does not come back.
+    Repeating finishes what an interrupted call began, and otherwise changes nothing.
 
     Args:
         workspace: The installation.
@@ -42,7 +42,8 @@ def revert_batch(workspace: Workspace, batch_id: str, *, release_files: bool = F
             f"batch {batch_id} is {batch.status.value}; only a batch that is in the lake (success) can be reverted. "
             "Nothing was changed."
         )
-    _require_closed_run(workspace, batch)
+    for each in workspace.catalog.batches.with_replays([batch_id]):
+        _require_closed_run(workspace, workspace.catalog.batches.get(each))
     workspace.catalog.batches.begin_removal(batch_id, release_files=release_files)
     finish_removals(workspace, [batch_id])
     return workspace.catalog.batches.get(batch_id)
@@ -66,12 +67,18 @@ def delete_batch(workspace: Workspace, batch_id: str, *, release_files: bool = F
 
 
 def finish_removals(workspace: Workspace, batch_ids: Collection[str] | None = None) -> list[str]:
-    """Do what is left of removals that have begun: of these batches, or of all. Returns the ids of those it ended."""
+    """Do what is left of removals that have begun: of these batches and their replays, or of all.
+
+    Returns:
+        The ids of those it ended.
+    """
     if batch_ids is not None and not batch_ids:
         return []
     ended = []
+    wanted = set(batch_ids or ())
     for batch in workspace.catalog.batches.being_removed():
-        if batch_ids is None or batch.id in batch_ids:
+        if batch_ids is None or batch.id in wanted or batch.replay_of in wanted:
+            wanted.add(batch.id)
             _finish_removal(workspace, batch)
             ended.append(batch.id)
     return ended

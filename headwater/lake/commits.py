@@ -137,6 +137,8 @@ def _settle(table: Table, commit: BatchCommit, replacements: Replacements, error
         ) from error
     found = _snapshot_of(table, commit.batch_id)
     if found is None:
+        if not isinstance(error, CommitFailedException):
+            replacements.keep()  # the catalog may still be at work on it
         raise error
     snapshot_id = _id_of(found, commit)
     replacements.keep()

@@ -101,6 +101,13 @@ class Shop:
         flow = self.workspace.catalog.resources.typed(Dataflow, FLOW)
         return run_dataflow(self.workspace, flow, RunRequest.from_json(request))
 
+    def supersede_changed_files(self) -> None:
+        """From now on a changed file takes the place of its earlier version."""
+        resources = self.workspace.catalog.resources
+        flow = resources.typed(Dataflow, FLOW)
+        source = flow.source.model_copy(update={"changed_files": "supersede"})
+        resources.put(flow.model_copy(update={"source": source}))
+
     def batch_of(self, run: FlowRun) -> Batch:
         """The run's batch as it is now."""
         return self.workspace.catalog.batches.get(str(run.batch_id))

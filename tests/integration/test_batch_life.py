@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 
 from headwater.errors import ConflictError, NotFoundError
 from headwater.flows.begin import begin_run
+from headwater.flows.discover import discover
+from headwater.flows.finish import finish
+from headwater.flows.ingest import ingest_group
+from headwater.flows.load import load_lake
 from headwater.flows.maintenance import maintain_lake
 from headwater.flows.removal import delete_batch, finish_removals, revert_batch
 from headwater.flows.replay import replay_batch
@@ -28,6 +32,15 @@ TOO_LONG = "SUMMER2026"
 def shop(tmp_path: Path) -> Iterator[Shop]:
     with open_shop(tmp_path) as opened:
         yield opened
+
+
+def read_by_an_open_run(shop: Shop, **request: object) -> str:
+    """A flow run that has read its files and committed nothing."""
+    flow = shop.workspace.catalog.resources.typed(Dataflow, FLOW)
+    discovery = discover(shop.workspace, flow, RunRequest.from_json(request))
+    for group in discovery.groups:
+        ingest_group(shop.workspace, discovery.flow_run_id, group)
+    return discovery.flow_run_id
 
 
 class TestReverting:
@@ -181,6 +194,38 @@ class TestReplacing:
             assert message in run.errors[0].message
         assert shop.run().counts.loaded == 1
 
+    def test_a_batch_that_an_open_run_replaces_stays_until_that_run_has_ended(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        old = str(shop.run().batch_id)
+        shop.put("b.json", ("b1", "X"))
+        run_id = read_by_an_open_run(shop, replaces=[old])
+
+        for remove in (revert_batch, delete_batch):
+            with pytest.raises(ConflictError, match=f"batch {old} is about to be replaced by batch"):
+                remove(shop.workspace, old)
+        assert shop.workspace.catalog.batches.get(old).status is BatchStatus.SUCCESS
+        load_lake(shop.workspace, run_id)
+        assert finish(shop.workspace, run_id, flow=FLOW).state is FlowRunState.SUCCESS
+
+        assert shop.keys() == ["b1"]
+        assert delete_batch(shop.workspace, old).status is BatchStatus.DELETED
+
+    def test_of_two_runs_that_replace_one_batch_the_first_does(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        old = str(shop.run().batch_id)
+        shop.put("b.json", ("b1", "X"))
+        slow = read_by_an_open_run(shop, replaces=[old])
+        shop.put("c.json", ("c1", "X"))
+        assert shop.run(replaces=[old]).state is FlowRunState.SUCCESS
+
+        with pytest.raises(ConflictError, match=f"batch {old}, which batch .* was to replace, is inactive by now"):
+            load_lake(shop.workspace, slow)
+        assert finish(shop.workspace, slow, flow=FLOW).state is FlowRunState.FAILED
+
+        assert shop.keys() == ["c1"]
+        shop.run()
+        assert shop.keys() == ["b1", "c1"]
+
 
 class TestReplaying:
     def test_records_that_pass_now_become_a_batch_with_their_provenance(self, shop: Shop) -> None:
@@ -251,6 +296,37 @@ class TestReplaying:
         assert shop.run(reprocess=True).counts.loaded == 2
 
         assert shop.keys() == ["a1", "a2"]
+
+    @pytest.mark.parametrize("how", ["reverted", "replaced"])
+    def test_replayed_records_go_with_their_batch(self, shop: Shop, how: str) -> None:
+        shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG))
+        first = str(shop.run().batch_id)
+        shop.apply(coupon_length=10)
+        replay = replay_batch(shop.workspace, first)
+        shop.put("corrected.json", ("c1", "Y"))
+
+        if how == "reverted":
+            revert_batch(shop.workspace, first)
+        shop.run(replaces=[first] if how == "replaced" else [])
+
+        assert shop.keys() == ["c1"]
+        assert (shop.batch_of(replay).status, shop.batch_of(replay).removing) == (BatchStatus.INACTIVE, False)
+
+    def test_a_replay_loads_nothing_once_its_batch_is_gone(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        first = shop.run()
+        run_id = begin_run(
+            shop.workspace, shop.workspace.catalog.resources.typed(Dataflow, FLOW), RunRequest(replay_of=first.batch_id)
+        )
+        batches = shop.workspace.catalog.batches
+        batches.create(
+            batch_id="01REPLAY", dataset=DATASET, flow_run_id=run_id, created_at=first.started_at,
+            replay_of=first.batch_id,
+        )  # fmt: skip
+        revert_batch(shop.workspace, str(first.batch_id))
+
+        with pytest.raises(ConflictError, match=f"batch {first.batch_id}, whose rejected records batch 01REPLAY"):
+            batches.require_original(batches.get("01REPLAY"))
 
 
 class TestProfiles:
