@@ -333,9 +333,10 @@ class Schedule(Document):
 class Expectation(Document):
     """When files are due, and how large they are at least: whoever is subscribed hears of those that are not so.
 
-    `cron` says when `files` new files have to have come since the time before, in `timezone`. `sources_file_late` is
-    sent `late_minutes` after that, `sources_file_missing` `missing_minutes` after it. A file smaller than `min_bytes`,
-    or a batch of fewer than `min_records`, causes `sources_file_short`, a file without content `sources_file_empty`.
+    `cron` says when `files` new files have to have come, in `timezone`. `sources_file_late` is sent `late_minutes`
+    after that, `sources_file_missing` `missing_minutes` after it; what comes up to then, though at most up to halfway
+    to the next time, counts for this one. A file smaller than `min_bytes`, or a batch of fewer than `min_records`,
+    causes `sources_file_short`, a file without content `sources_file_empty`.
     """
 
     cron: str
