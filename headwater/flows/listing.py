@@ -1,7 +1,7 @@
 """What a source holds that a run could take, and what has to wait."""
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -13,7 +13,7 @@ from headwater.errors import DocumentError
 from headwater.flows.context import RunContext, lease
 from headwater.flows.manifests import MAX_BYTES, parse_manifest
 from headwater.flows.readiness import SET_INCOMPLETE, UNMARKED, Waiting, contradiction, judge, remarks
-from headwater.flows.selection import Window, file_matcher, is_marker, marker_of, seconds_to_wait
+from headwater.flows.selection import Window, file_matcher, files_beside, marker_of, seconds_to_wait
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Readiness
 from headwater.model.manifest import Expected
@@ -69,28 +69,25 @@ def look(workspace: Workspace, context: RunContext) -> Listing:
     """
     listing = Listing(looked_at=utc_now())
     ready = context.source.ready
-    beside: set[str] = set()
     with workspace.connect(context.source.account) as connector:
         files = connector.list_files(context.source.path, recursive=context.source.recursive)
-        for page in _pages(files):
-            workspace.catalog.flow_runs.renew(context.run.id, lease(workspace))
-            found = {file.path for file in page if _is_beside(file.path, ready)}
-            beside |= found
-            _add_new(workspace, context, [file for file in page if file.path not in found], listing)
+        pages: Iterable[list[RemoteFile]] = _pages(workspace, context, files)
+        beside: set[str] = set()
+        if ready.marker is not None or ready.manifest is not None:
+            pages = list(pages)
+            beside = files_beside([file.path for page in pages for file in page], context.source)
+        for page in pages:
+            _add_new(workspace, context, [file for file in page if file.path not in beside], listing)
         incomplete = _unmarked(listing, ready, beside)
         incomplete |= _against_manifests(workspace, context, connector, listing, beside)
     _hold_incomplete(workspace, context, listing, incomplete)
     return listing
 
 
-def _pages(files: Iterator[RemoteFile]) -> Iterator[list[RemoteFile]]:
+def _pages(workspace: Workspace, context: RunContext, files: Iterator[RemoteFile]) -> Iterator[list[RemoteFile]]:
     while page := list(islice(files, _PAGE)):
+        workspace.catalog.flow_runs.renew(context.run.id, lease(workspace))
         yield page
-
-
-def _is_beside(path: str, ready: Readiness) -> bool:
-    """Whether a file is a marker or a manifest, and so is no data file."""
-    return any(is_marker(path, pattern) for pattern in (ready.marker, ready.manifest) if pattern is not None)
 
 
 def _add_new(workspace: Workspace, context: RunContext, page: Sequence[RemoteFile], listing: Listing) -> None:

@@ -280,6 +280,20 @@ class Readiness(Document):
     check_tail: bool = True
     deadline_seconds: int = Field(default=86_400, ge=60, le=31_536_000)
 
+    @model_validator(mode="after")
+    def _beside_the_file(self) -> Self:
+        for key, pattern in (("marker", self.marker), ("manifest", self.manifest)):
+            if pattern is not None and (not pattern or "/" in pattern):
+                raise ValueError(
+                    f"`{key}` {pattern!r} is no name of a file beside the data, such as '{{file}}.ok' or '_SUCCESS'; "
+                    "files of other folders are not looked at"
+                )
+            if pattern == "{file}":
+                raise ValueError(
+                    f"`{key}` '{{file}}' is the data file itself; give it another ending, as '{{file}}.ok'"
+                )
+        return self
+
 
 class Source(Document):
     """Which files of which account.

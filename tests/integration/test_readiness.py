@@ -127,6 +127,14 @@ def test_a_manifest_for_each_file(luma: Installation) -> None:
     assert run(luma, document).counts.loaded == 3
 
 
+def test_json_data_with_json_manifests(luma: Installation) -> None:
+    document = flow(luma, manifest="{file}.json")
+    luma.put(NAME, people(luma, 2))
+    assert_waits(run(luma, document), f"1 file is not named by a manifest, such as {PATH!r}{TAIL}")
+    luma.put(f"{NAME}.json", b'{"records": 2}')
+    assert run(luma, document).counts.loaded == 2
+
+
 def test_a_count_of_records_that_does_not_fit_loads_nothing(luma: Installation) -> None:
     luma.put(NAME, people(luma, 3))
     luma.put(f"{NAME}.manifest", b'{"records": 4}')
