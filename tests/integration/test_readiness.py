@@ -164,12 +164,34 @@ def test_a_set_waits_until_all_of_it_is_there(luma: Installation) -> None:
     assert run(luma, document).counts.loaded == 1, "what was loaded before is not missed when it is gone"
 
 
-def test_a_manifest_that_cannot_be_read_fails_the_run(luma: Installation) -> None:
+def test_a_set_does_not_wait_for_what_the_source_does_not_take(luma: Installation) -> None:
+    content = people(luma, 2)
+    names = (NAME, "read-me.txt", "luma-loyalty-3.json.part")
+    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name in names)
+    luma.put("SHA256SUMS", sums.encode())
+    luma.put(NAME, content)
+    assert run(luma, flow(luma, manifest="SHA256SUMS")).counts.loaded == 2
+
+
+def test_a_manifest_that_cannot_be_read_holds_up_its_file_alone(luma: Installation) -> None:
+    document = flow(luma, manifest="{file}.manifest", deadline_seconds=3600)
     luma.put(NAME, people(luma, 1))
     luma.put(f"{NAME}.manifest", b"soon")
-    found = run(luma, flow(luma, manifest="{file}.manifest"))
-    assert found.state is FlowRunState.FAILED
-    assert f"manifest '{PATH}.manifest' cannot be used: 'soon' is neither" in found.errors[0].message
+    luma.put("luma-loyalty-2.json", people(luma, 2))
+    luma.put("luma-loyalty-2.json.manifest", b'{"records": 2}')
+    found = run(luma, document)
+    assert (found.state, found.counts.loaded) == (FlowRunState.SUCCESS, 2)
+    reason = (
+        f"beside a manifest that cannot be used, such as {PATH!r} (manifest '{PATH}.manifest' cannot be used: 'soon'"
+    )
+    assert reason in found.notes[0]
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    luma.workspace.catalog.observations._execute(observation.update().values(waiting_since=two_hours_ago))
+    late = run(luma, document)
+    assert late.state is FlowRunState.FAILED
+    assert f"{PATH!r}: beside a manifest that cannot be used (manifest" in late.errors[0].message
+    luma.put(f"{NAME}.manifest", b'{"records": 1}')
+    assert run(luma, document).files == 1
 
 
 @pytest.mark.parametrize(("changed_files", "rows"), [("append", 5), ("supersede", 3)])
