@@ -10,6 +10,7 @@ from connectors.base import Connector, RemoteFile
 from headwater.catalog.base import utc_now
 from headwater.catalog.ledger import FileVersion
 from headwater.errors import DocumentError
+from headwater.flows.completeness import rules_digest
 from headwater.flows.context import RunContext, lease
 from headwater.flows.manifests import MAX_BYTES, parse_manifest
 from headwater.flows.readiness import (
@@ -216,7 +217,11 @@ def _hold_incomplete(
         for path, file in files.items()
         if path in incomplete or path in remembered or seconds_to_wait(file.modified_at, None, now=now, readiness=ready)
     ]
-    seen = observations.note(flow, doubtful, now=now)
+    rules = {
+        candidate.file.path: rules_digest(candidate.expected, check_tail=ready.check_tail)
+        for candidate in listing.ready
+    }
+    seen = observations.note(flow, doubtful, now=now, rules=rules)
     for file in doubtful:
         verdict = judge(file, seen[file.path], readiness=ready, now=now, obstacle=incomplete.get(file.path))
         if verdict is not None:

@@ -91,6 +91,15 @@ def test_the_look_at_the_end_can_be_switched_off(luma: Installation) -> None:
     assert (found.counts.read, found.counts.failed) == (3, 1)
 
 
+def test_a_file_that_looked_cut_off_is_taken_once_its_end_is_not_looked_at(luma: Installation) -> None:
+    luma.put(NAME, people(luma, 3)[:-20])
+    assert run(luma, flow(luma)).files == 0
+    assert_waits(
+        run(luma, flow(luma)), f"1 file is cut off at the end, such as {PATH!r} (the last JSON object is cut off){TAIL}"
+    )
+    assert run(luma, flow(luma, check_tail=False)).counts.read == 3
+
+
 def test_a_file_that_is_incomplete_for_too_long_fails_the_run_and_not_the_others(luma: Installation) -> None:
     document = flow(luma, marker="{file}.ok", deadline_seconds=3600)
     luma.put(NAME, people(luma, 1))
@@ -120,10 +129,9 @@ def test_a_manifest_for_each_file(luma: Installation) -> None:
     assert_waits(run(luma, document), f"1 file is not of the size that the manifest names, such as {PATH!r}{TAIL}")
     luma.put(f"{NAME}.manifest", json.dumps({"size": len(content), "sha256": "0" * 64}).encode())
     assert "its SHA-256 is not the one that its manifest names" in run(luma, document).notes[0]
+    assert "cut off at the end" in run(luma, document).notes[0], "the same bytes are not fetched again"
     right = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "records": 3}
     luma.put(f"{NAME}.manifest", json.dumps(right).encode())
-    os.utime(luma.outbox / NAME)  # the bytes were sent again
-    os.utime(luma.outbox / NAME, (1_700_000_000, 1_700_000_000))
     assert run(luma, document).counts.loaded == 3
 
 
