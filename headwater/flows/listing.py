@@ -207,7 +207,7 @@ def _read_manifest(connector: Connector, path: str, data_file: str | None) -> Ma
 def _hold_incomplete(
     workspace: Workspace, context: RunContext, listing: Listing, incomplete: Mapping[str, Obstacle]
 ) -> None:
-    """Sort out what waits, and remember since when; forget what is loaded or gone."""
+    """Sort out what waits, and remember since when; forget what is gone, but not what a run holds and may give back."""
     observations, flow, ready = workspace.catalog.observations, context.flow.name, context.source.ready
     now = listing.looked_at
     files = {candidate.file.path: candidate.file for candidate in listing.ready}
@@ -228,4 +228,15 @@ def _hold_incomplete(
             listing.waiting[file.path] = verdict
     listing.ready = [candidate for candidate in listing.ready if candidate.file.path not in listing.waiting]
     if context.looks_at_everything:
-        observations.forget(flow, observations.paths(flow) - files.keys())
+        others = observations.paths(flow) - files.keys()
+        observations.forget(flow, others - _held(workspace, flow, others))
+
+
+def _held(workspace: Workspace, flow: str, paths: set[str]) -> set[str]:
+    """Those of the paths of which a run holds a version."""
+    known = workspace.catalog.ledger.known(flow, sorted(paths))
+    return {
+        path
+        for path, versions in known.items()
+        if any(state is FileState.CLAIMED for taken in versions.values() for _, state in taken)
+    }

@@ -12,7 +12,8 @@ import pytest
 
 from demo.data import ndjson
 from headwater.catalog.tables import observation
-from headwater.model.documents import Dataflow
+from headwater.flows.discover import discover
+from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import FlowRun, FlowRunState
 from tests.integration.installation import LOYALTY, Installation, luma_installation
 
@@ -118,6 +119,32 @@ def test_a_file_that_is_incomplete_for_too_long_fails_the_run_and_not_the_others
     )
     (luma.outbox / NAME).unlink()
     assert run(luma, document).state is FlowRunState.NO_NEW_DATA
+
+
+def test_a_new_version_of_a_loaded_file_is_not_late_for_the_wait_of_the_old_one(luma: Installation) -> None:
+    document = flow(luma, marker="{file}.ok", deadline_seconds=3600)
+    luma.put(NAME, people(luma, 1))
+    assert run(luma, document).files == 0
+    luma.put(f"{NAME}.ok", b"")
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    luma.workspace.catalog.observations._execute(observation.update().values(waiting_since=two_hours_ago))
+    assert run(luma, document).counts.loaded == 1
+    assert luma.workspace.catalog.observations.paths(LOYALTY) == set()
+    (luma.outbox / f"{NAME}.ok").unlink()
+    luma.put(NAME, people(luma, 2))
+    assert_waits(run(luma, document), f"1 file is without its marker, such as {PATH!r}{TAIL}")
+
+
+def test_the_wait_for_a_file_that_a_run_holds_is_remembered(luma: Installation) -> None:
+    document = flow(luma, marker="{file}.ok")
+    luma.put(NAME, people(luma, 1))
+    assert run(luma, document).files == 0
+    luma.put(f"{NAME}.ok", b"")
+    request = RunRequest(trigger="scheduled")
+    holder = discover(luma.workspace, document, request)
+    assert holder.files == 1
+    discover(luma.workspace, document, request)
+    assert luma.workspace.catalog.observations.paths(LOYALTY) == {PATH}
 
 
 def test_a_manifest_for_each_file(luma: Installation) -> None:
