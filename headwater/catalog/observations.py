@@ -1,7 +1,7 @@
 """Files that are not complete yet: since when each looks as it does, and since when we wait for it."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ class Observation:
     """What is remembered of a file that is not complete.
 
     Attributes:
-        signature: How it looked last.
+        signature: How it looked last, and by what it was judged.
         first_seen_at: Since when it looks so.
         waiting_since: Since when we wait for it, however it looked.
         cut: Why this version looked cut off once it was read; None if it was not read.
@@ -48,29 +48,40 @@ class Observations(Store):
         """Every path that the dataflow waits for."""
         return {row["path"] for row in self._all(sa.select(observation.c.path).where(observation.c.flow == flow))}
 
-    def note(self, flow: str, files: Sequence[FileVersion], *, now: datetime) -> dict[str, Observation]:
-        """Remember how files look that are not complete; returns what is known of each now, by path."""
+    def note(
+        self, flow: str, files: Sequence[FileVersion], *, now: datetime, rules: Mapping[str, str] | None = None
+    ) -> dict[str, Observation]:
+        """Remember how files look that are not complete; returns what is known of each now, by path.
+
+        Args:
+            flow: The dataflow.
+            files: How they look.
+            now: The time of the look.
+            rules: By path, a short digest of what their bytes are judged by; where it is another than before, an
+                earlier verdict on the bytes is void.
+        """
         known = self.get(flow, [file.path for file in files])
         noted: dict[str, Observation] = {}
         for file in files:
             before = known.get(file.path)
-            if before is not None and before.signature == file.signature:
+            signature = f"{file.signature}#{(rules or {}).get(file.path, '')}"
+            if before is not None and before.signature == signature:
                 noted[file.path] = before
             else:
-                since = before.waiting_since if before is not None else now
+                same_file = before is not None and before.signature.rpartition("#")[0] == file.signature
                 noted[file.path] = Observation(
-                    signature=file.signature, first_seen_at=now, waiting_since=since, cut=None
+                    signature=signature,
+                    first_seen_at=before.first_seen_at if before is not None and same_file else now,
+                    waiting_since=before.waiting_since if before is not None else now,
+                    cut=None,
                 )
         self._put(flow, {path: seen for path, seen in noted.items() if known.get(path) != seen})
         return noted
 
-    def note_cut(self, flow: str, file: FileVersion, reason: str, *, now: datetime) -> None:
-        """Remember that a version looked cut off when it was read, so that it is not read again."""
-        seen = self.note(flow, [file], now=now)[file.path]
-        cut = Observation(
-            signature=seen.signature, first_seen_at=seen.first_seen_at, waiting_since=seen.waiting_since, cut=reason
-        )
-        self._put(flow, {file.path: cut})
+    def note_cut(self, flow: str, file: FileVersion, reason: str, *, now: datetime, rules: str = "") -> None:
+        """Remember that a version looked cut off by these rules when it was read, so that it is not read again."""
+        seen = self.note(flow, [file], now=now, rules={file.path: rules})[file.path]
+        self._put(flow, {file.path: replace(seen, cut=reason)})
 
     def forget(self, flow: str, paths: Collection[str]) -> None:
         """Forget files that are loaded, or gone."""

@@ -1,12 +1,12 @@
 """Which files of a source have arrived since somebody looked last: what a dataflow with `on_arrival` waits for."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from connectors.base import RemoteFile
 from headwater.catalog.ledger import FileVersion
-from headwater.flows.selection import file_matcher, seconds_to_wait
+from headwater.flows.selection import file_matcher, marker_of, seconds_to_wait
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Source
 from headwater.model.paths import stored_path
@@ -27,7 +27,8 @@ class ArrivalWatch:
     """Tells each version of a dataflow's files once, as soon as it is complete.
 
     What was told is remembered as short digests, of the versions that the source still has: `told` can be kept and
-    given to the next watch. Markers, manifests and the ledger are the flow run's business, not the watch's.
+    given to the next watch. A marker or manifest that comes or changes beside a file makes a version of it that is told
+    again: what they say, and the ledger, are the flow run's business.
 
     Args:
         source: Which files, and when they count as complete.
@@ -47,7 +48,12 @@ class ArrivalWatch:
 
     def look(self, files: Sequence[RemoteFile], *, now: datetime) -> int:
         """How many versions in this listing are complete and were not told before; they count as told now."""
-        versions = {_digest(version): version for file in files if self._matches(file.path) for version in [_of(file)]}
+        listed = {file.path: _of(file) for file in files}
+        versions = {
+            _digest(version, self._beside(path, listed)): version
+            for path, version in listed.items()
+            if self._matches(path)
+        }
         self._seen = {digest: self._seen.get(digest, now) for digest in versions}
         arrived = {
             digest
@@ -58,6 +64,11 @@ class ArrivalWatch:
         self._told = (self._told & versions.keys()) | arrived
         return len(arrived)
 
+    def _beside(self, path: str, listed: Mapping[str, FileVersion]) -> list[FileVersion]:
+        """The marker and the manifest of a file, as far as they are there."""
+        patterns = [pattern for pattern in (self._readiness.marker, self._readiness.manifest) if pattern is not None]
+        return [listed[name] for name in (marker_of(path, pattern) for pattern in patterns) if name in listed]
+
 
 def _of(file: RemoteFile) -> FileVersion:
     return FileVersion(
@@ -65,5 +76,6 @@ def _of(file: RemoteFile) -> FileVersion:
     )
 
 
-def _digest(version: FileVersion) -> str:
-    return hashlib.blake2b(f"{version.path}|{version.signature}".encode(), digest_size=9).hexdigest()
+def _digest(version: FileVersion, beside: Sequence[FileVersion]) -> str:
+    seen = "|".join(f"{each.path}|{each.signature}" for each in (version, *beside))
+    return hashlib.blake2b(seen.encode(), digest_size=9).hexdigest()

@@ -31,6 +31,12 @@ def find_incompleteness(fetched: FetchedFile, expected: Expected | None, *, chec
     return find_cut(fetched.stream) if check_tail else None
 
 
+def rules_digest(expected: Expected | None, *, check_tail: bool) -> str:
+    """A short digest of what a file's bytes are judged by: with another one, they are worth another look."""
+    said = expected.model_dump_json() if expected is not None else ""
+    return hashlib.blake2b(f"{check_tail}|{said}".encode(), digest_size=9).hexdigest()
+
+
 def require_records(file: SourceFile, read: int) -> None:
     """Make sure that a file held as many records as its manifest says.
 

@@ -12,6 +12,7 @@ from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
 from headwater.catalog.ledger import Claim, FileVersion
 from headwater.errors import FileError
+from headwater.flows.completeness import rules_digest
 from headwater.flows.context import RunContext
 from headwater.flows.heartbeat import Heartbeat
 from headwater.flows.listing import Candidate
@@ -152,7 +153,8 @@ class _Divider:
             return None
         if self._context.request.loads:
             observations = self._workspace.catalog.observations
-            observations.note_cut(self._context.flow.name, file, cut, now=utc_now())
+            rules = rules_digest(None, check_tail=True)
+            observations.note_cut(self._context.flow.name, file, cut, now=utc_now(), rules=rules)
         return f"is not complete: {cut}; it is taken when it has changed"
 
     def _leave(self, file: FileVersion, reason: str) -> None:

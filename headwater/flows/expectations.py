@@ -2,8 +2,9 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final, cast
 from zoneinfo import ZoneInfo
 
@@ -28,21 +29,28 @@ MAX_PATHS: Final = 20
 def due_times(expect: Expectation, now: datetime) -> tuple[datetime, datetime]:
     """The last time at which files were due, and the time before it, both aware UTC.
 
-    A local time that a change of clocks leaves out is the first one after the gap.
+    A local time that a change of clocks leaves out is the first one after the gap; one that it repeats is due once,
+    the first time.
     """
     zone = ZoneInfo(expect.timezone)
     ticks = croniter(expect.cron, now.astimezone(zone))
-    last = cast(datetime, ticks.get_prev(datetime))
-    before = cast(datetime, ticks.get_prev(datetime))
-    utc = ZoneInfo("UTC")
-    return before.astimezone(utc), last.astimezone(utc)
+    last, before = islice(_first_times(ticks, zone), 2)
+    return before, last
+
+
+def _first_times(ticks: croniter, zone: ZoneInfo) -> Iterator[datetime]:
+    """The ticks backwards, in UTC, without the second of two equal local times."""
+    while True:
+        tick = cast(datetime, ticks.get_prev(datetime)).astimezone(UTC)
+        if not tick.astimezone(zone).fold:
+            yield tick
 
 
 def check_expectations(workspace: Workspace, flows: Iterable[Dataflow], *, now: datetime | None = None) -> list[str]:
     """Tell of files that are late or missing, each once; returns what was told, for people.
 
-    A file counts for a due time if a run took it after the due time before. Dataflows that are switched off, and due
-    times from before their first run, are passed over.
+    A file that a run takes within `missing_minutes` after a due time belongs to that one, a later file to the next.
+    Dataflows that are switched off, and due times from before their first run, are passed over.
     """
     now = now or utc_now()
     told = []
@@ -55,7 +63,7 @@ def check_expectations(workspace: Workspace, flows: Iterable[Dataflow], *, now: 
 def _check(workspace: Workspace, flow: Dataflow, expect: Expectation, now: datetime) -> list[str]:
     before, due = due_times(expect, now)
     first = workspace.catalog.flow_runs.first_started_at(flow.name)
-    came = workspace.catalog.ledger.taken_since(flow.name, before)
+    came = workspace.catalog.ledger.taken_since(flow.name, _last_moment(expect, before, due))
     if came >= expect.files or first is None or first > due:
         return []
     codes: list[FileEventCode] = []
@@ -74,6 +82,11 @@ def _check(workspace: Workspace, flow: Dataflow, expect: Expectation, now: datet
     for code in told:
         log.warning("dataflow %s: %s, %d of %d files due at %s came", flow.name, code, came, expect.files, due)
     return [f"{flow.name}: {code}, {came} of {expect.files} files due at {due:%Y-%m-%d %H:%M} UTC" for code in told]
+
+
+def _last_moment(expect: Expectation, before: datetime, due: datetime) -> datetime:
+    """Until when files counted for the due time before: at most halfway, so that a file on time counts for its own."""
+    return before + min(timedelta(minutes=expect.missing_minutes), (due - before) / 2)
 
 
 def _subject(flow: str, due: datetime) -> str:

@@ -103,7 +103,7 @@ class _Transfer:
             if changed := _difference(self._file, now, "when its transfer was taken up again"):
                 return changed
             if not _can_be_told_apart(self._file, now):
-                self._start_anew("the source gives neither times nor versions, so a change would not be seen")
+                self._start_anew("the source gives neither exact times nor versions, so a change would not be seen")
         if not self._copy():
             return f"longer than the {self._file.size_bytes} bytes that were listed"
         if self._file.size_bytes is not None and self.size_bytes != self._file.size_bytes:
@@ -189,5 +189,6 @@ def _difference(listed: SourceFile, now: RemoteFile, when: str) -> str | None:
 
 def _can_be_told_apart(listed: SourceFile, now: RemoteFile) -> bool:
     """Return whether a replaced file would show, so that a transfer may go on where it was cut."""
-    same_time = listed.modified_at is not None and listed.modified_at == now.modified_at
+    exact = now.precision_seconds <= 1
+    same_time = exact and listed.modified_at is not None and listed.modified_at == now.modified_at
     return same_time or (listed.version is not None and listed.version == now.version)

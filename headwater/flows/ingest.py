@@ -16,7 +16,7 @@ from headwater.catalog.batches import GroupReport
 from headwater.catalog.ledger import FileVersion, Verdict
 from headwater.errors import ConflictError, LakeError
 from headwater.flows import storms
-from headwater.flows.completeness import find_incompleteness, require_records
+from headwater.flows.completeness import find_incompleteness, require_records, rules_digest
 from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.fetch import FetchedFile, fetch_file
 from headwater.flows.fetch_part import fetch_part
@@ -271,7 +271,9 @@ class _GroupReader:
             version = FileVersion(
                 path=file.path, size_bytes=file.size_bytes, modified_at=file.modified_at, version=file.version
             )
-            self.workspace.catalog.observations.note_cut(self.context.flow.name, version, reason, now=utc_now())
+            rules = rules_digest(file.expected, check_tail=self.context.source.ready.check_tail)
+            observations = self.workspace.catalog.observations
+            observations.note_cut(self.context.flow.name, version, reason, now=utc_now(), rules=rules)
         self._give_back(file, f"is not complete: {reason}; it is taken when it has changed")
 
     def _give_back(self, file: SourceFile, reason: str) -> None:

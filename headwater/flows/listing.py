@@ -1,7 +1,7 @@
 """What a source holds that a run could take, and what has to wait."""
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -10,10 +10,20 @@ from connectors.base import Connector, RemoteFile
 from headwater.catalog.base import utc_now
 from headwater.catalog.ledger import FileVersion
 from headwater.errors import DocumentError
+from headwater.flows.completeness import rules_digest
 from headwater.flows.context import RunContext, lease
 from headwater.flows.manifests import MAX_BYTES, parse_manifest
-from headwater.flows.readiness import SET_INCOMPLETE, UNMARKED, Waiting, contradiction, judge, remarks
-from headwater.flows.selection import Window, file_matcher, is_marker, marker_of, seconds_to_wait
+from headwater.flows.readiness import (
+    BROKEN_MANIFEST,
+    SET_INCOMPLETE,
+    UNMARKED,
+    Obstacle,
+    Waiting,
+    contradiction,
+    judge,
+    remarks,
+)
+from headwater.flows.selection import Window, file_matcher, files_beside, marker_of, seconds_to_wait
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Readiness
 from headwater.model.manifest import Expected
@@ -65,32 +75,29 @@ def look(workspace: Workspace, context: RunContext) -> Listing:
 
     Raises:
         connectors.errors.ConnectorError: the source cannot be reached, or a folder not listed.
-        DocumentError: a manifest cannot be used.
+        DocumentError: `source.files` is no pattern.
     """
     listing = Listing(looked_at=utc_now())
     ready = context.source.ready
-    beside: set[str] = set()
     with workspace.connect(context.source.account) as connector:
         files = connector.list_files(context.source.path, recursive=context.source.recursive)
-        for page in _pages(files):
-            workspace.catalog.flow_runs.renew(context.run.id, lease(workspace))
-            found = {file.path for file in page if _is_beside(file.path, ready)}
-            beside |= found
-            _add_new(workspace, context, [file for file in page if file.path not in found], listing)
+        pages: Iterable[list[RemoteFile]] = _pages(workspace, context, files)
+        beside: set[str] = set()
+        if ready.marker is not None or ready.manifest is not None:
+            pages = list(pages)
+            beside = files_beside([file.path for page in pages for file in page], context.source)
+        for page in pages:
+            _add_new(workspace, context, [file for file in page if file.path not in beside], listing)
         incomplete = _unmarked(listing, ready, beside)
         incomplete |= _against_manifests(workspace, context, connector, listing, beside)
     _hold_incomplete(workspace, context, listing, incomplete)
     return listing
 
 
-def _pages(files: Iterator[RemoteFile]) -> Iterator[list[RemoteFile]]:
+def _pages(workspace: Workspace, context: RunContext, files: Iterator[RemoteFile]) -> Iterator[list[RemoteFile]]:
     while page := list(islice(files, _PAGE)):
+        workspace.catalog.flow_runs.renew(context.run.id, lease(workspace))
         yield page
-
-
-def _is_beside(path: str, ready: Readiness) -> bool:
-    """Whether a file is a marker or a manifest, and so is no data file."""
-    return any(is_marker(path, pattern) for pattern in (ready.marker, ready.manifest) if pattern is not None)
 
 
 def _add_new(workspace: Workspace, context: RunContext, page: Sequence[RemoteFile], listing: Listing) -> None:
@@ -132,72 +139,76 @@ def _window(workspace: Workspace, context: RunContext) -> Window:
     return Window(start=start, end=request.window_end)
 
 
-def _unmarked(listing: Listing, ready: Readiness, beside: set[str]) -> dict[str, str]:
+def _unmarked(listing: Listing, ready: Readiness, beside: set[str]) -> dict[str, Obstacle]:
     if ready.marker is None:
         return {}
     paths = [candidate.file.path for candidate in listing.ready]
-    return {path: UNMARKED for path in paths if marker_of(source_path(path), ready.marker) not in beside}
+    unmarked = Obstacle(reason=UNMARKED)
+    return {path: unmarked for path in paths if marker_of(source_path(path), ready.marker) not in beside}
 
 
 def _against_manifests(
     workspace: Workspace, context: RunContext, connector: Connector, listing: Listing, beside: set[str]
-) -> dict[str, str]:
+) -> dict[str, Obstacle]:
     """Which of the new files are not as their manifests say; the others learn what is expected of them."""
     ready = context.source.ready
     if ready.manifest is None:
         return {}
     for_one_file = "{file}" in ready.manifest
     read: dict[str, Mapping[str, Expected]] = {}
-    wrong: dict[str, str] = {}
+    broken: dict[str, Obstacle] = {}
+    wrong: dict[str, Obstacle] = {}
     checked = []
     for candidate in listing.ready:
         path = source_path(candidate.file.path)
         manifest = marker_of(path, ready.manifest)
-        if manifest in beside and manifest not in read:
-            read[manifest] = _read_manifest(connector, manifest, path if for_one_file else None)
+        if manifest in beside and manifest not in read and manifest not in broken:
+            try:
+                read[manifest] = _read_manifest(connector, manifest, path if for_one_file else None)
+            except DocumentError as error:
+                broken[manifest] = Obstacle(reason=BROKEN_MANIFEST, detail=str(error))
         expected = read.get(manifest, {}).get(path)
-        reason = contradiction(candidate.file, expected)
-        if reason is not None:
-            wrong[candidate.file.path] = reason
+        obstacle = broken.get(manifest) or contradiction(candidate.file, expected)
+        if obstacle is not None:
+            wrong[candidate.file.path] = obstacle
         checked.append(Candidate(file=candidate.file, supersedes=candidate.supersedes, expected=expected))
     listing.ready = checked
-    return wrong if for_one_file else wrong | _broken_sets(workspace, context.flow.name, listing, read, wrong)
+    return wrong if for_one_file else wrong | _broken_sets(workspace, context, listing, read, wrong)
 
 
 def _broken_sets(
     workspace: Workspace,
-    flow: str,
+    context: RunContext,
     listing: Listing,
     read: Mapping[str, Mapping[str, Expected]],
-    wrong: Mapping[str, str],
-) -> dict[str, str]:
+    wrong: Mapping[str, Obstacle],
+) -> dict[str, Obstacle]:
     """A folder's manifest stands for a set: while one of its files is missing or wrong, the others wait too.
 
-    A file that was taken before is not missed when it is gone.
+    A file that was taken before is not missed when it is gone, nor is one that the source does not take.
     """
+    matches = file_matcher(context.source)
+    sets = {manifest: {stored_path(path) for path in named if matches(path)} for manifest, named in read.items()}
     fit = {candidate.file.path for candidate in listing.ready} - wrong.keys()
-    absent = {stored_path(path) for named in read.values() for path in named} - fit
-    missed = absent - workspace.catalog.ledger.known(flow, sorted(absent)).keys()
-    broken = {
-        posixpath.dirname(manifest)
-        for manifest, named in read.items()
-        if any(stored_path(path) in missed for path in named)
-    }
-    return {path: SET_INCOMPLETE for path in fit if posixpath.dirname(source_path(path)) in broken}
+    absent = {path for named in sets.values() for path in named} - fit
+    missed = absent - workspace.catalog.ledger.known(context.flow.name, sorted(absent)).keys()
+    broken = {posixpath.dirname(manifest) for manifest, named in sets.items() if named & missed}
+    incomplete = Obstacle(reason=SET_INCOMPLETE)
+    return {path: incomplete for path in fit if posixpath.dirname(source_path(path)) in broken}
 
 
 def _read_manifest(connector: Connector, path: str, data_file: str | None) -> Mapping[str, Expected]:
     with connector.open_file(path) as stream:
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise DocumentError(f"manifest {path!r} is larger than {MAX_BYTES} bytes; nothing was taken", file=path)
+        raise DocumentError(f"manifest {path!r} is larger than {MAX_BYTES} bytes", file=path)
     return parse_manifest(content, path=path, data_file=data_file)
 
 
 def _hold_incomplete(
-    workspace: Workspace, context: RunContext, listing: Listing, incomplete: Mapping[str, str]
+    workspace: Workspace, context: RunContext, listing: Listing, incomplete: Mapping[str, Obstacle]
 ) -> None:
-    """Sort out what waits, and remember since when; forget what is loaded or gone."""
+    """Sort out what waits, and remember since when; forget what is gone, but not what a run holds and may give back."""
     observations, flow, ready = workspace.catalog.observations, context.flow.name, context.source.ready
     now = listing.looked_at
     files = {candidate.file.path: candidate.file for candidate in listing.ready}
@@ -207,11 +218,26 @@ def _hold_incomplete(
         for path, file in files.items()
         if path in incomplete or path in remembered or seconds_to_wait(file.modified_at, None, now=now, readiness=ready)
     ]
-    seen = observations.note(flow, doubtful, now=now)
+    rules = {
+        candidate.file.path: rules_digest(candidate.expected, check_tail=ready.check_tail)
+        for candidate in listing.ready
+    }
+    seen = observations.note(flow, doubtful, now=now, rules=rules)
     for file in doubtful:
-        verdict = judge(file, seen[file.path], readiness=ready, now=now, reason=incomplete.get(file.path))
+        verdict = judge(file, seen[file.path], readiness=ready, now=now, obstacle=incomplete.get(file.path))
         if verdict is not None:
             listing.waiting[file.path] = verdict
     listing.ready = [candidate for candidate in listing.ready if candidate.file.path not in listing.waiting]
     if context.looks_at_everything:
-        observations.forget(flow, observations.paths(flow) - files.keys())
+        others = observations.paths(flow) - files.keys()
+        observations.forget(flow, others - _held(workspace, flow, others))
+
+
+def _held(workspace: Workspace, flow: str, paths: set[str]) -> set[str]:
+    """Those of the paths of which a run holds a version."""
+    known = workspace.catalog.ledger.known(flow, sorted(paths))
+    return {
+        path
+        for path, versions in known.items()
+        if any(state is FileState.CLAIMED for taken in versions.values() for _, state in taken)
+    }

@@ -33,6 +33,9 @@ ROWS_REJECTED_UNSEEN = "INGEST-1211-400"
 """AEP: rows were rejected while diagnostics were off."""
 
 
+_DONE = (FileState.LOADED, FileState.DUPLICATE)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeLoad:
     """A batch in the lake. `snapshot_id` is None where there was nothing to commit."""
@@ -202,6 +205,8 @@ def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snaps
         if stores.batches.get(replaced).status is BatchStatus.SUCCESS:
             stores.batches.begin_removal(replaced, release_files=False, replaced=True)
     stores.ledger.settle(flow_run_id)
+    taken = {file.path for file in stores.ledger.of_run(flow_run_id) if file.state in _DONE}
+    stores.observations.forget(run.flow, taken)
     enqueue(
         stores, batch_event(workspace.settings, "ing_load_success", stores.batches.get(batch.id), flow, now=now), flow
     )

@@ -16,7 +16,16 @@ UNMARKED: Final = "without its marker"
 UNLISTED: Final = "not named by a manifest"
 OTHER_SIZE: Final = "not of the size that the manifest names"
 SET_INCOMPLETE: Final = "part of a set that is not all there"
+BROKEN_MANIFEST: Final = "beside a manifest that cannot be used"
 CUT: Final = "cut off at the end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """Why marker or manifest say that a file is not complete: one of this module's reasons, and what exactly."""
+
+    reason: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +55,7 @@ def judge(
     *,
     readiness: Readiness,
     now: datetime,
-    reason: str | None,
+    obstacle: Obstacle | None,
 ) -> Waiting | None:
     """What a file waits for, None if it is complete as far as a listing can tell.
 
@@ -55,10 +64,10 @@ def judge(
         seen: What is remembered of it, this look included.
         readiness: When files of this source count as complete.
         now: The time of the look.
-        reason: Why marker or manifest say that it is not complete; None if they do not.
+        obstacle: Why marker or manifest say that it is not complete; None if they do not.
     """
-    if reason is not None:
-        return Waiting(reason=reason, since=seen.waiting_since)
+    if obstacle is not None:
+        return Waiting(reason=obstacle.reason, since=seen.waiting_since, detail=obstacle.detail)
     if seen.cut is not None and (file.size_bytes is not None or file.version is not None):
         return Waiting(reason=CUT, since=seen.waiting_since, detail=seen.cut)
     seconds = seconds_to_wait(file.modified_at, seen.first_seen_at, now=now, readiness=readiness)
@@ -67,12 +76,12 @@ def judge(
     return None
 
 
-def contradiction(file: FileVersion, expected: Expected | None) -> str | None:
+def contradiction(file: FileVersion, expected: Expected | None) -> Obstacle | None:
     """Why a file does not fit what its manifest says, as far as a listing tells; None if it does."""
     if expected is None:
-        return UNLISTED
+        return Obstacle(reason=UNLISTED)
     if None not in (expected.size_bytes, file.size_bytes) and expected.size_bytes != file.size_bytes:
-        return OTHER_SIZE
+        return Obstacle(reason=OTHER_SIZE)
     return None
 
 

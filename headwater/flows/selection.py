@@ -6,7 +6,7 @@ Rules: sources.md, section 6, with the extensions that the specification propose
 import fnmatch
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -94,9 +94,15 @@ def marker_of(path: str, marker: str) -> str:
     return posixpath.join(folder, marker.replace("{file}", name))
 
 
-def is_marker(path: str, marker: str) -> bool:
-    """Whether `path` could be a marker, and so is no data file."""
-    return fnmatch.fnmatchcase(posixpath.basename(path), marker.replace("{file}", "*"))
+def files_beside(paths: Collection[str], source: Source) -> set[str]:
+    """Those of the listed paths that are the marker or manifest of a listed file of the source, and so no data files.
+
+    A file that only looks like one, as JSON data does with `manifest: "{file}.json"`, is a data file.
+    """
+    patterns = [pattern for pattern in (source.ready.marker, source.ready.manifest) if pattern is not None]
+    matches = file_matcher(source)
+    wanted = {marker_of(path, pattern) for path in paths if matches(path) for pattern in patterns}
+    return wanted.intersection(paths)
 
 
 def seconds_to_wait(

@@ -280,6 +280,20 @@ class Readiness(Document):
     check_tail: bool = True
     deadline_seconds: int = Field(default=86_400, ge=60, le=31_536_000)
 
+    @model_validator(mode="after")
+    def _beside_the_file(self) -> Self:
+        for key, pattern in (("marker", self.marker), ("manifest", self.manifest)):
+            if pattern is not None and (not pattern or "/" in pattern):
+                raise ValueError(
+                    f"`{key}` {pattern!r} is no name of a file beside the data, such as '{{file}}.ok' or '_SUCCESS'; "
+                    "files of other folders are not looked at"
+                )
+            if pattern == "{file}":
+                raise ValueError(
+                    f"`{key}` '{{file}}' is the data file itself; give it another ending, as '{{file}}.ok'"
+                )
+        return self
+
 
 class Source(Document):
     """Which files of which account.
@@ -333,9 +347,10 @@ class Schedule(Document):
 class Expectation(Document):
     """When files are due, and how large they are at least: whoever is subscribed hears of those that are not so.
 
-    `cron` says when `files` new files have to have come since the time before, in `timezone`. `sources_file_late` is
-    sent `late_minutes` after that, `sources_file_missing` `missing_minutes` after it. A file smaller than `min_bytes`,
-    or a batch of fewer than `min_records`, causes `sources_file_short`, a file without content `sources_file_empty`.
+    `cron` says when `files` new files have to have come, in `timezone`. `sources_file_late` is sent `late_minutes`
+    after that, `sources_file_missing` `missing_minutes` after it; what comes up to then, though at most up to halfway
+    to the next time, counts for this one. A file smaller than `min_bytes`, or a batch of fewer than `min_records`,
+    causes `sources_file_short`, a file without content `sources_file_empty`.
     """
 
     cron: str

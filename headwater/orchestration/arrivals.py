@@ -44,6 +44,8 @@ def arrival_asset(flow: Dataflow) -> Asset:
         files=source.files,
         ignore=list(source.ready.ignore),
         settle_seconds=source.ready.settle_seconds,
+        marker=source.ready.marker,
+        manifest=source.ready.manifest,
     )
     # Another folder or pattern is another asset: what the old one has told says nothing of it.
     identity = hashlib.blake2b(repr(trigger.serialize()).encode(), digest_size=6).hexdigest()
@@ -72,6 +74,8 @@ class ArrivalTrigger(BaseEventTrigger):
         files: str,
         ignore: list[str],
         settle_seconds: int,
+        marker: str | None = None,
+        manifest: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base has no types here
         self.account = account
@@ -81,11 +85,23 @@ class ArrivalTrigger(BaseEventTrigger):
         self.files = files
         self.ignore = ignore
         self.settle_seconds = settle_seconds
+        self.marker = marker
+        self.manifest = manifest
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """See `BaseTrigger.serialize`."""
-        arguments = ("account", "path", "recursive", "poll_seconds", "files", "ignore", "settle_seconds")
-        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in arguments}
+        names = (
+            "account",
+            "path",
+            "recursive",
+            "poll_seconds",
+            "files",
+            "ignore",
+            "settle_seconds",
+            "marker",
+            "manifest",
+        )
+        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     def shared_stream_key(self) -> Hashable:
         """See `BaseEventTrigger.shared_stream_key`: one poller for one folder at one pace."""
@@ -127,7 +143,12 @@ class ArrivalTrigger(BaseEventTrigger):
             yield event
 
     def _source(self) -> Source:
-        ready = Readiness(settle_seconds=self.settle_seconds, ignore=tuple(self.ignore))
+        ready = Readiness(
+            settle_seconds=self.settle_seconds,
+            ignore=tuple(self.ignore),
+            marker=self.marker,
+            manifest=self.manifest,
+        )
         return Source(account=self.account, path=self.path, files=self.files, recursive=self.recursive, ready=ready)
 
     async def _told(self) -> list[str]:

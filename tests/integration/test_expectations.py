@@ -44,7 +44,11 @@ def test_due_times_follow_the_local_clock() -> None:
     expect = Expectation(cron="30 2 * * *", timezone="Europe/Berlin")
     before, due = due_times(expect, datetime(2026, 10, 26, 12, tzinfo=UTC))
     assert due == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
-    assert before.date() == datetime(2026, 10, 25, tzinfo=UTC).date()
+    assert before == datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "the second 02:30 of that night is not due again"
+    in_the_repeated_hour = datetime(2026, 10, 25, 1, 45, tzinfo=UTC)
+    assert due_times(expect, in_the_repeated_hour) == (datetime(2026, 10, 24, 0, 30, tzinfo=UTC), before)
+    left_out = due_times(expect, datetime(2026, 3, 29, 12, tzinfo=UTC))[1]
+    assert left_out == datetime(2026, 3, 29, 1, tzinfo=UTC)
     weekday = Expectation(cron="0 6 * * 1-5")
     monday = datetime(2026, 11, 23, 5, 59, tzinfo=UTC)
     assert due_times(weekday, monday)[1] == datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -80,6 +84,21 @@ def test_a_file_that_came_since_the_time_before_is_not_late(luma: Installation) 
     assert check_expectations(luma.workspace, [document], now=soon) == []
     two = document.model_copy(update={"expect": Expectation(cron="* * * * *", files=2, missing_minutes=0)})
     assert len(check_expectations(luma.workspace, [two], now=soon)) == 2
+
+
+def test_a_file_that_came_a_little_late_does_not_count_for_the_next_time(luma: Installation) -> None:
+    taken = datetime.now(UTC)
+    due = (taken - timedelta(minutes=5)).replace(second=0, microsecond=0)
+    document = flow(luma, cron=f"{due.minute} {due.hour} * * *", missing_minutes=60)
+    luma.put("luma-loyalty.json", ndjson(luma.data.loyalty[:1]))
+    luma.run(LOYALTY, document)
+    tomorrow = due + timedelta(days=1, minutes=60)
+    after_it_was_missing = flow(luma, cron=f"{due.minute} {due.hour} * * *", missing_minutes=1)
+    assert check_expectations(luma.workspace, [after_it_was_missing], now=tomorrow) == []
+    assert check_expectations(luma.workspace, [document], now=tomorrow) == [
+        f"{LOYALTY}: {code}, 0 of 1 files due at {due + timedelta(days=1):%Y-%m-%d %H:%M} UTC"
+        for code in ("sources_file_late", "sources_file_missing")
+    ]
 
 
 def test_before_the_first_run_and_when_switched_off_nothing_is_told(luma: Installation) -> None:

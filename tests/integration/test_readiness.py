@@ -12,7 +12,8 @@ import pytest
 
 from demo.data import ndjson
 from headwater.catalog.tables import observation
-from headwater.model.documents import Dataflow
+from headwater.flows.discover import discover
+from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import FlowRun, FlowRunState
 from tests.integration.installation import LOYALTY, Installation, luma_installation
 
@@ -91,6 +92,15 @@ def test_the_look_at_the_end_can_be_switched_off(luma: Installation) -> None:
     assert (found.counts.read, found.counts.failed) == (3, 1)
 
 
+def test_a_file_that_looked_cut_off_is_taken_once_its_end_is_not_looked_at(luma: Installation) -> None:
+    luma.put(NAME, people(luma, 3)[:-20])
+    assert run(luma, flow(luma)).files == 0
+    assert_waits(
+        run(luma, flow(luma)), f"1 file is cut off at the end, such as {PATH!r} (the last JSON object is cut off){TAIL}"
+    )
+    assert run(luma, flow(luma, check_tail=False)).counts.read == 3
+
+
 def test_a_file_that_is_incomplete_for_too_long_fails_the_run_and_not_the_others(luma: Installation) -> None:
     document = flow(luma, marker="{file}.ok", deadline_seconds=3600)
     luma.put(NAME, people(luma, 1))
@@ -111,6 +121,32 @@ def test_a_file_that_is_incomplete_for_too_long_fails_the_run_and_not_the_others
     assert run(luma, document).state is FlowRunState.NO_NEW_DATA
 
 
+def test_a_new_version_of_a_loaded_file_is_not_late_for_the_wait_of_the_old_one(luma: Installation) -> None:
+    document = flow(luma, marker="{file}.ok", deadline_seconds=3600)
+    luma.put(NAME, people(luma, 1))
+    assert run(luma, document).files == 0
+    luma.put(f"{NAME}.ok", b"")
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    luma.workspace.catalog.observations._execute(observation.update().values(waiting_since=two_hours_ago))
+    assert run(luma, document).counts.loaded == 1
+    assert luma.workspace.catalog.observations.paths(LOYALTY) == set()
+    (luma.outbox / f"{NAME}.ok").unlink()
+    luma.put(NAME, people(luma, 2))
+    assert_waits(run(luma, document), f"1 file is without its marker, such as {PATH!r}{TAIL}")
+
+
+def test_the_wait_for_a_file_that_a_run_holds_is_remembered(luma: Installation) -> None:
+    document = flow(luma, marker="{file}.ok")
+    luma.put(NAME, people(luma, 1))
+    assert run(luma, document).files == 0
+    luma.put(f"{NAME}.ok", b"")
+    request = RunRequest(trigger="scheduled")
+    holder = discover(luma.workspace, document, request)
+    assert holder.files == 1
+    discover(luma.workspace, document, request)
+    assert luma.workspace.catalog.observations.paths(LOYALTY) == {PATH}
+
+
 def test_a_manifest_for_each_file(luma: Installation) -> None:
     content = people(luma, 3)
     document = flow(luma, manifest="{file}.manifest")
@@ -120,11 +156,18 @@ def test_a_manifest_for_each_file(luma: Installation) -> None:
     assert_waits(run(luma, document), f"1 file is not of the size that the manifest names, such as {PATH!r}{TAIL}")
     luma.put(f"{NAME}.manifest", json.dumps({"size": len(content), "sha256": "0" * 64}).encode())
     assert "its SHA-256 is not the one that its manifest names" in run(luma, document).notes[0]
+    assert "cut off at the end" in run(luma, document).notes[0], "the same bytes are not fetched again"
     right = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "records": 3}
     luma.put(f"{NAME}.manifest", json.dumps(right).encode())
-    os.utime(luma.outbox / NAME)  # the bytes were sent again
-    os.utime(luma.outbox / NAME, (1_700_000_000, 1_700_000_000))
     assert run(luma, document).counts.loaded == 3
+
+
+def test_json_data_with_json_manifests(luma: Installation) -> None:
+    document = flow(luma, manifest="{file}.json")
+    luma.put(NAME, people(luma, 2))
+    assert_waits(run(luma, document), f"1 file is not named by a manifest, such as {PATH!r}{TAIL}")
+    luma.put(f"{NAME}.json", b'{"records": 2}')
+    assert run(luma, document).counts.loaded == 2
 
 
 def test_a_count_of_records_that_does_not_fit_loads_nothing(luma: Installation) -> None:
@@ -156,12 +199,34 @@ def test_a_set_waits_until_all_of_it_is_there(luma: Installation) -> None:
     assert run(luma, document).counts.loaded == 1, "what was loaded before is not missed when it is gone"
 
 
-def test_a_manifest_that_cannot_be_read_fails_the_run(luma: Installation) -> None:
+def test_a_set_does_not_wait_for_what_the_source_does_not_take(luma: Installation) -> None:
+    content = people(luma, 2)
+    names = (NAME, "read-me.txt", "luma-loyalty-3.json.part")
+    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name in names)
+    luma.put("SHA256SUMS", sums.encode())
+    luma.put(NAME, content)
+    assert run(luma, flow(luma, manifest="SHA256SUMS")).counts.loaded == 2
+
+
+def test_a_manifest_that_cannot_be_read_holds_up_its_file_alone(luma: Installation) -> None:
+    document = flow(luma, manifest="{file}.manifest", deadline_seconds=3600)
     luma.put(NAME, people(luma, 1))
     luma.put(f"{NAME}.manifest", b"soon")
-    found = run(luma, flow(luma, manifest="{file}.manifest"))
-    assert found.state is FlowRunState.FAILED
-    assert f"manifest '{PATH}.manifest' cannot be used: 'soon' is neither" in found.errors[0].message
+    luma.put("luma-loyalty-2.json", people(luma, 2))
+    luma.put("luma-loyalty-2.json.manifest", b'{"records": 2}')
+    found = run(luma, document)
+    assert (found.state, found.counts.loaded) == (FlowRunState.SUCCESS, 2)
+    reason = (
+        f"beside a manifest that cannot be used, such as {PATH!r} (manifest '{PATH}.manifest' cannot be used: 'soon'"
+    )
+    assert reason in found.notes[0]
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    luma.workspace.catalog.observations._execute(observation.update().values(waiting_since=two_hours_ago))
+    late = run(luma, document)
+    assert late.state is FlowRunState.FAILED
+    assert f"{PATH!r}: beside a manifest that cannot be used (manifest" in late.errors[0].message
+    luma.put(f"{NAME}.manifest", b'{"records": 1}')
+    assert run(luma, document).files == 1
 
 
 @pytest.mark.parametrize(("changed_files", "rows"), [("append", 5), ("supersede", 3)])

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from connectors import Connector, FileGoneError, TransferError, create_connector
+from connectors.base import RemoteFile
 from headwater.flows.fetch import FetchedFile, fetch_file
 from headwater.flows.patience import Patience
 from headwater.model.paths import stored_path
@@ -205,6 +207,30 @@ def test_a_source_that_says_nothing_of_its_files_is_read_from_the_start(
     assert (result.changed, received) == (None, content)
     assert sum(told) == SIZE, "what is read again is not told again"
     assert server.counts.bytes_sent > 2 * 3 * MIB + SIZE - 3 * MIB
+
+
+class ToTheMinute:
+    """A source whose times are exact to the minute only, over one that knows better."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the connector has
+        return getattr(self._connector, name)
+
+    def stat_file(self, path: str) -> RemoteFile:
+        return replace(self._connector.stat_file(path), precision_seconds=60)
+
+
+def test_equal_times_to_the_minute_do_not_tell_versions_apart(server: AsyncsshServer, connector: Connector) -> None:
+    same_end = b"0" * MIB
+    put(server, b"1" * (SIZE - 4 * MIB) + same_end * 4)
+    file = listed(connector)
+    server.faults.drop_at = [3 * MIB]
+    new = b"2" * (SIZE - 4 * MIB) + same_end * 4
+    coarse = cast(Connector, ToTheMinute(connector))
+    result, content = fetched(coarse, file, patience=Patience(pause=lambda _: put(server, new)))
+    assert (result.changed, content) == (None, new)
 
 
 def test_a_file_that_grows_is_not_read_to_its_new_end(server: AsyncsshServer, connector: Connector) -> None:

@@ -1,6 +1,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from connectors.base import RemoteFile
 from headwater.flows.arrivals import ArrivalWatch
 from headwater.model.documents import Readiness, Source
@@ -51,3 +53,18 @@ def test_what_is_gone_is_forgotten_and_told_again_when_it_comes_back() -> None:
     assert watch.look([], now=NOW) == 0
     assert watch.told == []
     assert watch.look([FILE], now=NOW) == 1
+
+
+@pytest.mark.parametrize(
+    ("ready", "name"),
+    [({"marker": "{file}.ok"}, "a.csv.ok"), ({"marker": "_SUCCESS"}, "_SUCCESS"), ({"manifest": "SUMS"}, "SUMS")],
+    ids=["marker", "marker-of-the-folder", "manifest"],
+)
+def test_a_marker_or_manifest_that_comes_or_changes_tells_its_file_again(ready: dict[str, str], name: str) -> None:
+    watch = ArrivalWatch(SOURCE.model_copy(update={"ready": Readiness.from_json(ready)}))
+    beside = replace(FILE, path=f"/out/{name}")
+    assert watch.look([FILE], now=NOW) == 1
+    assert watch.look([FILE, beside], now=NOW) == 1
+    assert watch.look([beside, FILE], now=NOW) == 0
+    assert watch.look([FILE, replace(beside, size_bytes=11)], now=NOW) == 1
+    assert watch.look([FILE, replace(beside, size_bytes=11), replace(beside, path="/out/b.csv.ok")], now=NOW) == 0

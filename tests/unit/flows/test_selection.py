@@ -3,14 +3,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from headwater.errors import DocumentError
 from headwater.flows.selection import (
     MAX_GROUPS,
     Window,
     file_matcher,
+    files_beside,
     into_groups,
-    is_marker,
     marker_of,
     seconds_to_wait,
 )
@@ -93,8 +94,34 @@ def test_without_a_settle_time_every_file_is_settled() -> None:
 def test_a_marker_stands_beside_its_file_or_serves_its_folder() -> None:
     assert marker_of("/out/a.csv", "{file}.ok") == "/out/a.csv.ok"
     assert marker_of("/out/a.csv", "_SUCCESS") == "/out/_SUCCESS"
-    assert is_marker("/out/b.csv.ok", "{file}.ok")
-    assert not is_marker("/out/b.csv", "{file}.ok")
+
+
+@pytest.mark.parametrize(
+    ("files", "ready", "paths", "beside"),
+    [
+        ("*", {"marker": "{file}.ok"}, ["/out/b.csv", "/out/b.csv.ok", "/out/c.ok"], {"/out/b.csv.ok"}),
+        ("*", {"marker": "_SUCCESS"}, ["/out/b.csv", "/out/_SUCCESS"], {"/out/_SUCCESS"}),
+        ("*", {"manifest": "{file}.json"}, ["/out/a.json", "/out/a.json.json"], {"/out/a.json.json"}),
+        ("*.json", {"manifest": "{file}.json"}, ["/out/a", "/out/a.json"], set()),
+        ("*", {}, ["/out/b.csv", "/out/b.csv.ok"], set()),
+    ],
+    ids=["of-a-file", "of-a-folder", "data-that-looks-like-one", "of-a-file-that-is-not-taken", "none"],
+)
+def test_a_marker_is_what_belongs_to_a_listed_file(
+    files: str, ready: dict[str, str], paths: list[str], beside: set[str]
+) -> None:
+    source = Source(account="a", path="/out", files=files, ready=Readiness.from_json(ready))
+    assert files_beside(paths, source) == beside
+
+
+@pytest.mark.parametrize("key", ["marker", "manifest"])
+def test_a_marker_in_another_folder_is_refused(key: str) -> None:
+    with pytest.raises(
+        ValidationError, match=f"`{key}` 'done/{{file}}.ok' is no name of a file beside the data, such as"
+    ):
+        Readiness.from_json({key: "done/{file}.ok"})
+    with pytest.raises(ValidationError, match=f"`{key}` '{{file}}' is the data file itself"):
+        Readiness.from_json({key: "{file}"})
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(0, 5_000))), st.integers(1, 10_000))

@@ -156,7 +156,7 @@ def test_missing_files_are_looked_for_before_notifications_are_tried_again() -> 
     assert (deliver.upstream_task_ids, deliver.trigger_rule) == ({"check_expectations"}, TriggerRule.ALL_DONE)
 
 
-def watching(**source: str) -> ArrivalTrigger:
+def watching(**source: object) -> ArrivalTrigger:
     """The trigger of a dataflow that runs on arrival."""
     schedule = {"on_arrival": True, "poll_seconds": 5}
     flow = dataflow(schedule=schedule, source={"account": "partner", "path": "/out", **source})
@@ -172,6 +172,8 @@ def test_a_dataflow_that_runs_on_arrival_watches_its_files() -> None:
     classpath, arguments = first.serialize()
     assert classpath == "headwater.orchestration.arrivals.ArrivalTrigger"
     assert ArrivalTrigger(**arguments).serialize() == first.serialize()
+    _, guarded = watching(ready={"marker": "{file}.ok", "manifest": "SUMS"}).serialize()
+    assert (guarded["marker"], guarded["manifest"]) == ("{file}.ok", "SUMS")
 
 
 def test_the_lake_is_maintained_every_night() -> None:
