@@ -210,6 +210,22 @@ class TestReplacing:
         assert shop.keys() == ["b1"]
         assert delete_batch(shop.workspace, old).status is BatchStatus.DELETED
 
+    def test_a_replaced_batch_that_was_deleted_meanwhile_does_not_block_its_run(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"))
+        old = str(shop.run().batch_id)
+        shop.put("b.json", ("b1", "X"))
+        run_id = read_by_an_open_run(shop, replaces=[old])
+        batches = shop.workspace.catalog.batches
+        batches.stage(str(shop.workspace.catalog.flow_runs.get(run_id).batch_id))
+        batches.begin_removal(old, release_files=False, replaced=True)
+        finish_removals(shop.workspace, [old])
+        batches.delete(old)
+
+        load_lake(shop.workspace, run_id)
+
+        assert finish(shop.workspace, run_id, flow=FLOW).state is FlowRunState.SUCCESS
+        assert shop.keys() == ["b1"]
+
     def test_of_two_runs_that_replace_one_batch_the_first_does(self, shop: Shop) -> None:
         shop.put("a.json", ("a1", "X"))
         old = str(shop.run().batch_id)
