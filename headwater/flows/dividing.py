@@ -3,7 +3,7 @@
 import io
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from connectors.base import Connector, RemoteFile
@@ -32,6 +32,8 @@ MAX_PARTS = 250
 
 
 _END_BYTES = 65_536
+_FINEST_BYTES = 65_536
+"""Borders lie between blocks; these are an eighth of a part, and not smaller than this."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,6 +132,8 @@ class _Divider:
         """The division, and why the file is left for a later run, or None."""
         path, size = source_path(file.path), file.size_bytes or 0
         before = self._connector.stat_file(path)
+        limits = self._options.limits
+        finely = replace(limits, block_bytes=min(limits.block_bytes, max(part_bytes // 8, _FINEST_BYTES)))
         with self._connector.open_file(path, version=file.version) as stream:
             watched = _Watched(stream, self._heartbeat)
             division = divide(
@@ -138,6 +142,7 @@ class _Divider:
                 format=self._context.source.format,
                 options=self._options,
                 part_bytes=even_part(size, part_bytes),
+                limits=finely,
             )
         if isinstance(division, Undivided):
             return division, None
