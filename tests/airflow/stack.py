@@ -15,7 +15,7 @@ from tests.servers.processes import accepts_connections, free_port, running
 Result = TypeVar("Result")
 
 _START_SECONDS = 120
-_WAIT_SECONDS = 150
+_WAIT_SECONDS = 300
 _POLL_SECONDS = 0.5
 
 
