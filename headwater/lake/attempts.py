@@ -10,8 +10,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from pyiceberg.io.pyarrow import parquet_file_to_data_file
-from pyiceberg.manifest import DataFile
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyiceberg.io.pyarrow import (
+    compute_statistics_plan,
+    data_file_statistics_from_parquet_metadata,
+    parquet_file_to_data_file,
+    parquet_path_to_id_mapping,
+)
+from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table import Table, TableProperties, Transaction
 from pyiceberg.table.metadata import TableMetadata
 
@@ -49,11 +56,49 @@ def data_files(table: Table, uris: Sequence[str]) -> list[DataFile]:
     Raises:
         ValueError: a file does not fit the table: a type, or rows of several partitions.
     """
-    metadata = table.metadata
+    footers = _Footers(table)
     if len(uris) < 2:
-        return [parquet_file_to_data_file(table.io, metadata, uri) for uri in uris]
+        return [footers.read(uri) for uri in uris]
     with ThreadPoolExecutor(max_workers=_FOOTER_READERS) as pool:
-        return list(pool.map(lambda uri: parquet_file_to_data_file(table.io, metadata, uri), uris))
+        return list(pool.map(footers.read, uris))
+
+
+class _Footers:
+    """Reads footers for one commit. What depends on the files' schema alone is done once, since it takes far longer."""
+
+    def __init__(self, table: Table) -> None:
+        self._io = table.io
+        self._metadata = table.metadata
+        schema = table.metadata.schema()
+        self._columns = compute_statistics_plan(schema, table.metadata.properties)
+        self._field_ids = parquet_path_to_id_mapping(schema)
+        self._fitting: list[pa.Schema] = []
+
+    def read(self, uri: str) -> DataFile:
+        """What Iceberg wants to know of one file."""
+        file = self._io.new_input(uri)
+        with file.open() as stream:
+            footer = pq.read_metadata(stream)
+        schema = footer.schema.to_arrow_schema()
+        if not any(map(schema.equals, self._fitting)):
+            found = parquet_file_to_data_file(self._io, self._metadata, uri)
+            self._fitting.append(schema)
+            return found
+        statistics = data_file_statistics_from_parquet_metadata(
+            parquet_metadata=footer, stats_columns=self._columns, parquet_column_mapping=self._field_ids
+        )
+        return DataFile.from_args(
+            content=DataFileContent.DATA,
+            file_path=uri,
+            file_format=FileFormat.PARQUET,
+            partition=statistics.partition(self._metadata.spec(), self._metadata.schema()),
+            file_size_in_bytes=len(file),
+            sort_order_id=None,
+            spec_id=self._metadata.default_spec_id,
+            equality_ids=None,
+            key_metadata=None,
+            **statistics.to_serialized_dict(),
+        )
 
 
 def growing_waits(patience_seconds: float) -> Iterator[float | None]:
