@@ -172,7 +172,7 @@ def test_a_file_still_being_written_waits_for_the_next_run(luma: Installation) -
     run = luma.run(LOYALTY, flow, trigger="scheduled")
     assert run.state is FlowRunState.NO_NEW_DATA
     assert luma.workspace.catalog.flow_runs.get(run.id).notes == (
-        "1 files are still being written, such as '/outbox/luma-loyalty.json'; a later run takes them",
+        "1 file is still being written, such as '/outbox/luma-loyalty.json'; a later run takes what is complete then",
     )
     luma.put_samples()
     assert luma.run(LOYALTY, flow, trigger="scheduled").counts.loaded == 1000
