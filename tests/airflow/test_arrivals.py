@@ -1,15 +1,25 @@
 """Dataflows that run when files arrive, under a real triggerer and scheduler."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from demo.data import sample_data
-from tests.airflow.stack import Stack, wait_for
+from tests.airflow.home import prepare_home
+from tests.airflow.stack import Stack, airflow_stack, wait_for
 
 pytestmark = pytest.mark.airflow
 
 FLOW = "loyalty-arrivals"
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """An Airflow of its own: others count the runs and assets of theirs."""
+    with airflow_stack(prepare_home(tmp_path / "stack")) as stack:
+        yield stack
 
 
 def test_a_file_that_arrives_starts_one_run(stack: Stack) -> None:
