@@ -66,7 +66,7 @@ class StageWriter:
         self._pending_rows = 0
         self._pending_bytes = 0
         self._open: dict[date | None, _OpenFile] = {}  # by day, the one written to last at the end
-        self._dictionary: list[str] | None = None
+        self._layout: _Layout | None = None
         self._finished: list[StagedFile] = []
         self._uris: list[str] = []
         self.result: tuple[StagedFile, ...] = ()
@@ -150,14 +150,14 @@ class StageWriter:
         return file
 
     def _new_file(self, sample: pa.Table) -> "_OpenFile":
-        if self._dictionary is None:
-            self._dictionary = dictionary_columns(sample)
         target = self._target
+        if self._layout is None or not self._layout.of.equals(sample.schema):
+            schema = with_field_ids(sample.schema, target.columns, target.dataset)
+            self._layout = _Layout(of=sample.schema, schema=schema, dictionary=dictionary_columns(sample))
         name = f"{target.batch_id}/{target.group:05d}-{self._attempt}-{len(self._uris):03d}.parquet"
         uri = target.locate(name)
-        schema = with_field_ids(sample.schema, target.columns, target.dataset)
         self._uris.append(uri)
-        return _OpenFile(uri, target.io, schema, self._dictionary)
+        return _OpenFile(uri, target.io, self._layout)
 
     def _finish_file(self, day: date | None) -> None:
         file = self._open.pop(day)
@@ -177,15 +177,24 @@ class StageWriter:
             delete_files(self._target.io, self._uris)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """How rows of one schema are written; found once, since for a file of few rows it takes longer than these."""
+
+    of: pa.Schema
+    schema: pa.Schema
+    dictionary: list[str]
+
+
 class _OpenFile:
     """One Parquet file being written."""
 
-    def __init__(self, uri: str, io: FileIO, schema: pa.Schema, dictionary: list[str]) -> None:
+    def __init__(self, uri: str, io: FileIO, layout: _Layout) -> None:
         self.uri = uri
         self.rows = 0
         self.size_bytes = 0
         self._sink: Any = io.new_output(uri).create(overwrite=False)
-        self._writer: pq.ParquetWriter = open_parquet(self._sink, schema, dictionary)
+        self._writer: pq.ParquetWriter = open_parquet(self._sink, layout.schema, layout.dictionary)
 
     def write(self, rows: pa.Table) -> None:
         self._writer.write_table(rows, row_group_size=rows.num_rows)

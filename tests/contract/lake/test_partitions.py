@@ -58,7 +58,10 @@ def test_any_number_of_days_is_written_with_few_open_files(lake: Lake, events: s
     days = staging.OPEN_FILES * 2 + 3
     for batch, keys in ((BATCH, "abc"), (LATER, "xyz")):
         rows = [(f"{key}{day}", NOON + timedelta(days=day)) for key in keys for day in range(days)]
-        lake.commit(events, batch, stage_events(lake, events, batch, *rows))
+        staged = stage_events(lake, events, batch, *rows)
+        lake.commit(events, batch, staged)
+        pieces = list(lake.read_batch(events, batch, staged))
+        assert [piece.num_rows for piece in pieces] == [days * 3]
 
     assert lake.count(events) == days * 6
     assert len(lake.data_files(events)) == days * 2
