@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from connectors.base import Connector, ConnectorConfig
 from connectors.ftp.pins import parse_fingerprint
+from connectors.hosts import FolderPath, HostName
 
 _ASCII = string.ascii_letters + string.digits + string.punctuation + " "
 
@@ -20,11 +21,7 @@ class FtpConfig(ConnectorConfig):
 
     kind: ClassVar[str] = "ftp"
 
-    host: str = Field(
-        title="Host",
-        description="Name or IP address of the server, without `ftp://` and without the port.",
-        examples=["files.example.com"],
-    )
+    host: HostName = Field(description="Name or IP address of the server, without `ftp://` and without the port.")
     port: int | None = Field(
         default=None,
         ge=1,
@@ -38,12 +35,7 @@ class FtpConfig(ConnectorConfig):
         title="Password",
         description="Password of the user. Servers that let everybody in as `anonymous` need none.",
     )
-    folder_path: str | None = Field(
-        default=None,
-        title="Folder",
-        description="The folder that the account gives access to: relative paths start there, and paths outside are "
-        "refused. Without it, relative paths start where the server puts the user.",
-    )
+    folder_path: FolderPath = None
     passive_mode: bool = Field(
         default=True,
         title="Passive mode",
@@ -94,13 +86,6 @@ class FtpConfig(ConnectorConfig):
     def zone(self) -> ZoneInfo | None:
         """The zone of times in listings; None if it is not known."""
         return ZoneInfo(self.time_zone) if self.time_zone else None
-
-    @field_validator("host")
-    @classmethod
-    def _must_be_a_host(cls, value: str) -> str:
-        if not value or "/" in value or "@" in value or any(not character.isprintable() for character in value):
-            raise ValueError("give a host name or an IP address alone, such as files.example.com")
-        return value
 
     @field_validator("username", "password")
     @classmethod

@@ -2,11 +2,12 @@
 
 import ftplib
 import re
-import socket
 import ssl
 
+from connectors import hosts
 from connectors.errors import AuthenticationError, ConnectorError, UnreachableError
 from connectors.ftp.config import FtpConfig, FtpsConfig
+from connectors.hosts import host_and_port
 
 _MOST_SHOWN = 200
 
@@ -24,8 +25,7 @@ _NEEDS_TLS = re.compile(r"\b(tls|ssl|encrypt|secure)", re.I)
 
 def server_name(config: FtpConfig) -> str:
     """Return the server's name for people."""
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"{config.kind.upper()} server {host}:{config.server_port}"
+    return f"{config.kind.upper()} server {host_and_port(config.host, config.server_port)}"
 
 
 def answer_code(error: ftplib.Error) -> int:
@@ -68,31 +68,13 @@ def is_not_implemented(error: ftplib.Error) -> bool:
 
 def not_connected(config: FtpConfig, error: OSError) -> UnreachableError:
     """Return the error for a TCP connection that did not come about."""
-    source = server_name(config)
-    if isinstance(error, socket.gaierror):
-        return UnreachableError(
-            f"{source} was not reached: the name {config.host!r} has no address ({error.strerror}). Check `host`.",
-            source,
-        )
-    if isinstance(error, TimeoutError):
-        return no_answer(config, "connecting")
-    reason = "it refused the connection" if isinstance(error, ConnectionRefusedError) else error.strerror
-    return UnreachableError(
-        f"{source} was not reached: {reason}. Check `host` and `port`, and that the server runs and lets this machine "
-        "in.",
-        source,
-    )
+    return hosts.not_connected(server_name(config), config.host, error, timeout_seconds=config.timeout_seconds)
 
 
 def no_answer(config: FtpConfig, step: str) -> UnreachableError:
     """Return the error for a server that said nothing, or nothing whole, for too long."""
-    source = server_name(config)
     hint = " A server with implicit TLS does not greet: then set `tls_mode`." if step == "the greeting" else ""
-    return UnreachableError(
-        f"{source} did not answer within {config.timeout_seconds:g} s during {step}. Check that it is up, or raise "
-        f"`timeout_seconds`.{hint}",
-        source,
-    )
+    return hosts.no_answer(server_name(config), step, timeout_seconds=config.timeout_seconds, hint=hint)
 
 
 def dropped(config: FtpConfig, step: str) -> UnreachableError:

@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.base import Connector, ConnectorConfig
 from connectors.errors import ConfigurationError
+from connectors.hosts import FolderPath, HostName
 from connectors.sftp.trust import parse_pin
 
 
@@ -19,11 +20,7 @@ class SftpConfig(ConnectorConfig):
     kind: ClassVar[str] = "sftp"
     pin_field: ClassVar[str | None] = "host_key"
 
-    host: str = Field(
-        title="Host",
-        description="Name or IP address of the server, without `sftp://` and without the port.",
-        examples=["files.example.com"],
-    )
+    host: HostName = Field(description="Name or IP address of the server, without `sftp://` and without the port.")
     port: int = Field(default=22, ge=1, le=65535, title="Port", description="TCP port of the SSH service.")
     username: str = Field(min_length=1, title="User name", description="Login name on the server.")
     password: SecretStr | None = Field(
@@ -63,12 +60,7 @@ class SftpConfig(ConnectorConfig):
         title="Known hosts",
         description="Text of an OpenSSH known_hosts file, or the path of one. Used together with `host_key`.",
     )
-    folder_path: str | None = Field(
-        default=None,
-        title="Folder",
-        description="The folder that the account gives access to: relative paths start there, and paths outside are "
-        "refused. Without it, relative paths start where the server puts the user.",
-    )
+    folder_path: FolderPath = None
     timeout_seconds: float = Field(
         default=30,
         gt=0,
@@ -95,13 +87,6 @@ class SftpConfig(ConnectorConfig):
     def host_keys(self) -> tuple[str, ...]:
         """`host_key` as a tuple; empty if none is configured."""
         return (self.host_key,) if isinstance(self.host_key, str) else self.host_key
-
-    @field_validator("host")
-    @classmethod
-    def _must_be_a_host(cls, value: str) -> str:
-        if not value or "/" in value or "@" in value or any(not character.isprintable() for character in value):
-            raise ValueError("give a host name or an IP address alone, such as files.example.com")
-        return value
 
     @field_validator("host_key")
     @classmethod

@@ -1,45 +1,26 @@
 """Errors of a connection that does not come about, from what sockets and paramiko raise."""
 
-import socket
-
 import paramiko
 
+from connectors import hosts
 from connectors.errors import AuthenticationError, ConnectorError, UnreachableError
+from connectors.hosts import host_and_port
 from connectors.sftp.config import SftpConfig
 
 
 def server_name(config: SftpConfig) -> str:
     """Return the server's name for people."""
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"SFTP server {host}:{config.port}"
+    return f"SFTP server {host_and_port(config.host, config.port)}"
 
 
 def not_connected(config: SftpConfig, error: OSError) -> UnreachableError:
     """Return the error for a TCP connection that did not come about."""
-    source = server_name(config)
-    if isinstance(error, socket.gaierror):
-        return UnreachableError(
-            f"{source} was not reached: the name {config.host!r} has no address ({error.strerror}). Check `host`.",
-            source,
-        )
-    if isinstance(error, TimeoutError):
-        return no_answer(config, "connecting")
-    reason = "it refused the connection" if isinstance(error, ConnectionRefusedError) else error.strerror
-    return UnreachableError(
-        f"{source} was not reached: {reason}. Check `host` and `port`, and that the server runs and lets this machine "
-        "in.",
-        source,
-    )
+    return hosts.not_connected(server_name(config), config.host, error, timeout_seconds=config.timeout_seconds)
 
 
 def no_answer(config: SftpConfig, step: str) -> UnreachableError:
     """Return the error for a server that said nothing for too long."""
-    source = server_name(config)
-    return UnreachableError(
-        f"{source} did not answer within {config.timeout_seconds:g} s during {step}. Check that it is up, or raise "
-        "`timeout_seconds`.",
-        source,
-    )
+    return hosts.no_answer(server_name(config), step, timeout_seconds=config.timeout_seconds)
 
 
 def dropped(config: SftpConfig, step: str) -> UnreachableError:
