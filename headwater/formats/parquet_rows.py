@@ -28,6 +28,12 @@ class TimeText(str):
     __slots__ = ()
 
 
+class DecimalText(str):
+    """A decimal number of a file that has types, exactly; it is no time, whatever its digits."""
+
+    __slots__ = ()
+
+
 class UnreadableRowError(ValueError):
     """A row has no JSON form; the message says why."""
 
@@ -65,7 +71,7 @@ class ParquetRows(Sequence[bytes]):
         return raw if _is_finite(row) else Displayed(raw)
 
     def value(self, place: int) -> dict[str, Any]:
-        """A row as a JSON object, with `DateText` and `TimeText` for dates and times; without what is null.
+        """A row as a JSON object without what is null; dates, times and decimals as texts of their own types.
 
         Raises:
             UnreadableRowError: the row has no JSON form.
@@ -111,8 +117,9 @@ def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
         return batch
     columns = []
     for column, field in zip(batch.columns, schema, strict=True):
-        precise = pa.types.is_timestamp(column.type) and column.type.unit == "ns"
-        columns.append(pc.cast(column, field.type, safe=not (precise or pa.types.is_nested(column.type))))
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+            column = pc.floor_temporal(column, unit="microsecond")  # a cast would move instants before 1970 forward
+        columns.append(pc.cast(column, field.type, safe=not pa.types.is_nested(column.type)))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
@@ -144,7 +151,7 @@ def _plain_value(value: Any) -> Any:  # noqa: ANN401  (whatever Arrow brings)
         case date():
             return DateText(value.isoformat())
         case Decimal():
-            return str(value)
+            return DecimalText(value)
         case bool() | int() | float() | str() | None:
             return value
         case bytes():

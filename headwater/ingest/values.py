@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from headwater.formats.parquet_rows import DateText, TimeText
+from headwater.formats.parquet_rows import DateText, DecimalText, TimeText
 from headwater.ingest.shape import INTEGER_RANGES, Kind
 from headwater.timestamps.options import TimestampOptions
 from headwater.timestamps.parse import UnreadableTimestampError, read_date, read_timestamp
@@ -56,6 +56,8 @@ def describe(value: object) -> str:
             return "a date"
         case TimeText():
             return "a time"
+        case DecimalText():
+            return "a decimal number"
         case str():
             return "text"
         case list():
@@ -161,7 +163,7 @@ def timestamp_reader(options: TimestampOptions) -> Callable[[object], int]:
     """Microseconds since 1970 in UTC, from RFC 3339, a date, epoch numbers, and what the dataflow declares."""
 
     def to_micros(value: object) -> int:
-        if isinstance(value, bool | DateText) or not isinstance(value, str | int):
+        if isinstance(value, bool | DateText | DecimalText) or not isinstance(value, str | int):
             raise _wrong_type(value, "a timestamp")
         try:
             return read_timestamp(value, options).micros
@@ -175,7 +177,7 @@ def date_reader(options: TimestampOptions) -> Callable[[object], date]:
     """Dates, from `YYYY-MM-DD`, epoch numbers (their day in UTC), and what the dataflow declares."""
 
     def to_date(value: object) -> date:
-        if isinstance(value, bool | TimeText) or not isinstance(value, str | int):
+        if isinstance(value, bool | TimeText | DecimalText) or not isinstance(value, str | int):
             raise _wrong_type(value, "a date")
         try:
             return read_date(value, options)

@@ -109,9 +109,7 @@ def read_typed_timestamps(instants: pa.TimestampArray, options: TimestampOptions
     low, high = MIN_MICROS * factor // 1_000_000, MAX_MICROS * factor // 1_000_000
     least, most = max(low, -(2**63)), min(high, 2**63 - 1)
     numbers, unread = _within(instants.cast(pa.int64()), least, most)
-    micros = (
-        pc.divide(numbers, factor // 1_000_000) if factor > 1_000_000 else pc.multiply(numbers, 1_000_000 // factor)
-    )
+    micros = whole_micros(numbers) if kind.unit == "ns" else pc.multiply(numbers, 1_000_000 // factor)
     if kind.tz is not None:
         rules = Counter({TimestampRule.TYPED.value: len(micros) - micros.null_count})
         return ReadColumn(array=micros.cast(TIMESTAMP), unread=unread, rules=+rules)
@@ -120,6 +118,13 @@ def read_typed_timestamps(instants: pa.TimestampArray, options: TimestampOptions
         refused = pc.indices_nonzero(pc.is_valid(instants)).to_pylist()
         return ReadColumn(array=pa.nulls(len(instants), TIMESTAMP), unread=refused, rules=Counter())
     return _localized(micros.cast(pa.timestamp("us")), zone.key, unread)
+
+
+def whole_micros(nanoseconds: pa.Int64Array) -> pa.Int64Array:
+    """Nanoseconds to microseconds; digits beyond are cut, so that instants before 1970 do not move forward."""
+    towards_1970 = pc.divide(nanoseconds, 1000)
+    is_later = pc.greater(pc.multiply(towards_1970, 1000), nanoseconds)
+    return pc.subtract(towards_1970, is_later.cast(pa.int64()))
 
 
 def read_typed_dates(dates: pa.Array) -> ReadColumn:

@@ -31,6 +31,7 @@ _RFC_3339 = re.compile(
 )
 _LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_OFFSET = re.compile(r"[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 
 
@@ -109,6 +110,8 @@ def format_micros(micros: int) -> str:
 
 def _rfc_3339_micros(match: re.Match[str]) -> int:
     zone = match["zone"].upper()
+    if not _OFFSET.fullmatch(zone):
+        raise UnreadableTimestampError(f"its offset does not exist; the largest is {zone[0]}23:59")
     text = f"{match['date']}T{match['time']}.{(match['fraction'] or '0')[:6]:0<6}{'+00:00' if zone == 'Z' else zone}"
     try:
         return _in_range((datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND)
@@ -194,7 +197,7 @@ def _why_impossible(day: str, time: str) -> str:
         return "leap seconds (:60) cannot be stored"
     if hour > 23 or minute > 59 or second > 59:
         return f"time {time} does not exist"
-    return "its offset does not exist, or it is outside the years 1 to 9999 in UTC"
+    return "it is outside the years 1 to 9999 in UTC"
 
 
 def _why_refused(value: str) -> str:

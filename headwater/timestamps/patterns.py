@@ -32,9 +32,19 @@ AEP_PATTERNS = (
 )
 """What AEP's mapper tries, in its order (spec: data-prep.md, section 5.2)."""
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH_NAMES = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+_MONTHS = tuple(name[:3] for name in _MONTH_NAMES)
 _PIECE = re.compile(r"'(?P<quoted>(?:[^']|'')*)'|(?P<letters>([A-Za-z])\3*)|(?P<other>[^A-Za-z']+)")
-_OFFSETS = {"X": r"Z|[+-]\d\d(?:\d\d)?", "XX": r"Z|[+-]\d{4}", "XXX": r"Z|[+-]\d\d:\d\d", "Z": r"[+-]\d{4}"}
+_HOURS = r"[+-](?:[01]\d|2[0-3])"
+_OFFSETS = {
+    "X": rf"Z|{_HOURS}(?:[0-5]\d)?",
+    "XX": rf"Z|{_HOURS}[0-5]\d",
+    "XXX": rf"Z|{_HOURS}:[0-5]\d",
+    "Z": rf"{_HOURS}[0-5]\d",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,23 +94,21 @@ def _month(text: str) -> int:
 def _hour(parts: dict[str, str | None]) -> int:
     if parts.get("H") is not None:
         return int(parts["H"] or 0)
-    hour = int(parts.get("h") or 0)
-    if parts.get("a") is None:
-        return hour
+    if parts.get("h") is None:
+        return 0
+    hour = int(parts["h"] or 0)
     if not 1 <= hour <= 12:
         raise ValueError("hour outside 1 to 12")
     return hour % 12 + (12 if (parts["a"] or "").lower() == "pm" else 0)
 
 
-def _with_offset(read: datetime, offset: str | None, fixed_utc: bool) -> datetime | None:
+def _with_offset(read: datetime, offset: str | None, fixed_utc: bool) -> datetime:
     if fixed_utc or offset == "Z":
         return read.replace(tzinfo=UTC)
     if offset is None:
         return read
     digits = offset[1:].replace(":", "")
     distance = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
-    if distance >= timedelta(hours=24):
-        return None
     return read.replace(tzinfo=timezone(-distance if offset[0] == "-" else distance))
 
 
@@ -109,7 +117,8 @@ def compile_pattern(text: str) -> DatePattern:
     """Compile a Java date pattern.
 
     Raises:
-        ValueError: a letter is not supported, stands twice, or there is no year or month.
+        ValueError: a letter is not supported or stands twice; there is no year or month; or the pattern would read
+            texts that mean several times, such as a clock of twelve hours without AM or PM.
     """
     expression: list[str] = []
     seen: set[str] = set()
@@ -129,6 +138,7 @@ def compile_pattern(text: str) -> DatePattern:
         raise ValueError(f"date pattern {text!r} has a quote that is not closed")
     if not {"y", "M"} <= seen:
         raise ValueError(f"date pattern {text!r} has no year (yyyy) or no month (MM)")
+    _refuse_ambiguous(text, seen)
     fixed_utc = literals[-1:] == ["Z"] and text.endswith("'Z'")
     timed = bool(seen & {"H", "h"})
     return DatePattern(
@@ -137,6 +147,21 @@ def compile_pattern(text: str) -> DatePattern:
         _regex=re.compile("".join(expression), re.ASCII),
         _fixed_utc=fixed_utc,
     )
+
+
+def _refuse_ambiguous(pattern: str, seen: set[str]) -> None:
+    """Refuse a pattern whose parts contradict each other, or leave open which hour is meant."""
+    if {"H", "h"} <= seen:
+        reason = "has H and h; one of them tells the hour"
+    elif "H" in seen and "a" in seen:
+        reason = "has AM or PM (a) beside hours from 0 to 23 (H); write h for hours from 1 to 12"
+    elif "h" in seen and "a" not in seen:
+        reason = "has hours from 1 to 12 (h) without AM or PM (a); write H for hours from 0 to 23"
+    elif not seen & {"H", "h"} and (rest := seen & {"m", "s", "S", "a", "X"}):
+        reason = f"has {', '.join(sorted(rest))} but no hour (HH); a date without a time of day is midnight UTC"
+    else:
+        return
+    raise ValueError(f"date pattern {pattern!r} {reason}")
 
 
 def _group(pattern: str, letters: str, seen: set[str]) -> str:
@@ -158,8 +183,7 @@ def _digits(letters: str) -> str | None:
 def _months(letters: str) -> str | None:
     if len(letters) < 3:
         return _digits(letters)
-    names = "|".join(_MONTHS)
-    return rf"(?i:{names})" if len(letters) == 3 else rf"(?i:(?:{names})[a-z]*)"
+    return rf"(?i:{'|'.join(_MONTHS if len(letters) == 3 else _MONTH_NAMES)})"
 
 
 _BODIES: dict[str, Callable[[str], str | None]] = {

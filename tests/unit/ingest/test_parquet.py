@@ -197,3 +197,22 @@ def test_a_damaged_file_fails(damage: Any) -> None:  # noqa: ANN401
     with pytest.raises(FileError, match="in/f: the file begins like Parquet but cannot be read as such") as caught:
         read(PLAN, content)
     assert caught.value.code == "200"
+
+
+def test_a_decimal_is_no_time() -> None:
+    digits = pa.array([Decimal(1_531_263_959_000)], pa.decimal128(20, 0))
+    for field, expected in (("timestamp", "a timestamp"), ("day", "a date")):
+        [error] = read(PLAN, parquet({"_id": pa.array(["a"]), field: digits})).errors
+        [problem] = error.problems
+        assert (problem.pointer, problem.rule) == (f"/{field}", "type")
+        assert problem.message == f"expected {expected}, found a decimal number"
+
+
+@pytest.mark.parametrize("amount", [1.0, -1.0], ids=["a good row", "a row looked at singly"])
+def test_nanoseconds_before_1970_are_cut(amount: float) -> None:
+    moment = pa.array([-1], pa.timestamp("ns", "UTC"))
+    outcome = read(PLAN, parquet({"_id": pa.array(["a"]), "timestamp": moment, "amount": pa.array([amount])}))
+    if amount > 0:
+        assert outcome.rows[0]["timestamp"] == datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    else:
+        assert b"1969-12-31T23:59:59.999999Z" in outcome.errors[0].raw.replace(b"+00:00", b"Z")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.timestamps.columns import read_dates, read_epochs, read_timestamps
+from headwater.timestamps.columns import read_dates, read_epochs, read_timestamps, read_typed_timestamps
 from headwater.timestamps.options import TimestampOptions
 from headwater.timestamps.parse import UnreadableTimestampError, read_date, read_timestamp
 
@@ -86,3 +86,9 @@ def test_a_column_of_dates_reads_as_single_values_do(texts: list[str | None]) ->
 def test_the_rules_are_counted() -> None:
     texts = pa.array(["2018-07-10T15:05:59Z", "2018-07-11T15:05:59Z", "2018-07-10", "x", None])
     assert read_timestamps(texts).rules == {"rfc3339": 2, "date at midnight UTC": 1}
+
+
+def test_nanoseconds_are_cut_before_1970_too() -> None:
+    nanoseconds = [-1, -1000, -1001, 1, 1999, -(2**63), None]
+    read = read_typed_timestamps(pa.array(nanoseconds, pa.timestamp("ns", "UTC")))
+    assert read.array.cast(pa.int64()).to_pylist() == [-1, -1, -2, 0, 1, -(2**63) // 1000, None]

@@ -43,6 +43,11 @@ def test_an_offset_is_kept() -> None:
         ("yyyy-MM-dd", "2024-02-03x"),
         ("M/dd/yyyy hh:mm:ss a", "2/29/2024 13:30:00 PM"),
         ("yyyy-MM-dd HH:mmX", "2024-02-29 08:30+2500"),
+        ("yyyy-MM-dd HH:mmX", "2024-02-29 08:30+0160"),
+        ("yyyy-MM-dd HH:mmXXX", "2024-02-29 08:30-01:99"),
+        ("yyyy-MM-dd HH:mmZ", "2024-02-29 08:30+2400"),
+        ("d MMMM yyyy", "29 Febfoo 2024"),
+        ("d MMMM yyyy", "29 Feb 2024"),
         ("yyyyMMdd", "12312024"),
     ],
 )
@@ -58,6 +63,11 @@ def test_does_not_read_what_does_not_fit(pattern: str, text: str) -> None:
         ("yyyy-dd", "has no year (yyyy) or no month (MM)"),
         ("yyyy-MM-dd MM", "has 'M' twice"),
         ("yyyy-MM-dd'T", "has a quote that is not closed"),
+        ("yyyy-MM-dd HH:mm a", "has AM or PM (a) beside hours from 0 to 23 (H); write h for hours from 1 to 12"),
+        ("dd.MM.yyyy hh:mm", "has hours from 1 to 12 (h) without AM or PM (a); write H for hours from 0 to 23"),
+        ("yyyy-MM-dd HH hh a", "has H and h; one of them tells the hour"),
+        ("yyyy-MM-ddXXX", "has X but no hour (HH); a date without a time of day is midnight UTC"),
+        ("yyyy-MM-dd mm:ss", "has m, s but no hour (HH)"),
     ],
 )
 def test_refuses_patterns(pattern: str, message: str) -> None:
