@@ -11,6 +11,9 @@ from headwater.xdm.names import short_path
 from headwater.xdm.node import ANNOTATIONS, CONSTRAINTS, Node, lend, merge, overlay, unite
 from headwater.xdm.references import References, point
 
+_UNCOMPOSABLE = frozenset({"contains", "dependencies", "multipleOf", "not", "propertyNames"})
+"""Rules of draft-06 that the public repository has nowhere (spec: xdm.md, section 5.3)."""
+
 
 class Composer:
     """Turns definitions into nodes, each once.
@@ -78,6 +81,7 @@ class Composer:
 
     def _declared(self, schema: Mapping[str, Any], base: Definition, trail: tuple[str, ...]) -> Node:
         """What stands in a schema itself, without what it refers to."""
+        _refuse_uncomposable(schema, base)
         items, values = schema.get("items"), _map_values(schema)
         node = Node(
             origin=base.label,
@@ -97,6 +101,16 @@ class Composer:
         for name in schema.get("required", ()):
             node = merge(node, _demanded(short_path(name), base.label))
         return node
+
+
+def _refuse_uncomposable(schema: Mapping[str, Any], base: Definition) -> None:
+    """Refuse rules that composition does not carry, rather than check less than the resource says."""
+    found = sorted(_UNCOMPOSABLE & schema.keys())
+    if found:
+        raise SchemaError(
+            f"{base.label} has {', '.join(found)}, which Headwater does not check in composed schemas. Nothing was "
+            "composed. Take the rule out of your copy of the resource, or leave the resource out of the schema."
+        )
 
 
 def _keywords(schema: Mapping[str, Any]) -> dict[str, Any]:

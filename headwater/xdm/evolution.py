@@ -80,11 +80,21 @@ def _compare(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ..
             "Keep it, and add a new field of the new type.",
         )
         return
+    if path and _is_open(old) and not _is_open(new):
+        message = f"{where} did not say what it holds and now does; it is stored as text. Keep it, and add a new field."
+        yield SchemaChange(path=where, what="type", breaking=True, message=message)
+        return
     yield from _compare_values(old, new, where)
     yield from _compare_members(old, new, path)
     for key, step in (("items", ITEMS), ("additionalProperties", VALUES)):
         if isinstance(old.get(key), Mapping) and isinstance(new.get(key), Mapping):
             yield from _compare(old[key], new[key], (*path, step))
+
+
+def _is_open(schema: Mapping[str, Any]) -> bool:
+    """Whether an object or array does not say what it holds, so that its column has JSON text."""
+    held = {"object": "properties", "array": "items"}.get(str(schema.get("meta:xdmType")))
+    return held is not None and not schema.get(held)
 
 
 def _compare_members(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[SchemaChange]:
@@ -130,7 +140,8 @@ def _compare_values(old: Mapping[str, Any], new: Mapping[str, Any], where: str) 
     for key in ("const", "pattern", "uniqueItems", "oneOf", "anyOf"):
         before, after = old.get(key), new.get(key)
         if before != after:
-            (relaxed if after in (None, False) else restricted).append(_difference(key, before, after))
+            is_gone = after is None or (key == "uniqueItems" and after is False)
+            (relaxed if is_gone else restricted).append(_difference(key, before, after))
     before, after = old.get("enum"), new.get("enum")
     if before != after:
         wider = after is None or (before is not None and all(value in after for value in before))

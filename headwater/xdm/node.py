@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from headwater.errors import SchemaError
 from headwater.xdm.names import ITEMS, VALUES, dotted
-from headwater.xdm.types import type_of_values, xdm_type
+from headwater.xdm.types import INTEGER_BOUNDS, type_of_values, xdm_type
 
 ANNOTATIONS: Final = ("title", "description", "default", "examples", "meta:enum", "meta:xdmField", "meta:status")
 """Keywords that say something and check nothing."""
@@ -186,11 +186,28 @@ def _merge_keywords(first: Node, second: Node, path: tuple[str, ...]) -> dict[st
             merged[key] = {**other, **one}
         elif key == "enum":
             merged[key] = [value for value in one if value in other]
+        elif key == "meta:xdmType" and {one, other} <= INTEGER_BOUNDS.keys():
+            merged[key] = min(one, other, key=list(INTEGER_BOUNDS).index)
         elif key in EQUAL and one != other:
             raise _conflict(key, first, second, path)
     if merged.get("enum") == []:
         raise _conflict("enum", first, second, path)
+    _refuse_contradiction(merged, first, second, path)
     return merged
+
+
+def _refuse_contradiction(merged: Mapping[str, Any], first: Node, second: Node, path: tuple[str, ...]) -> None:
+    """Refuse rules of two resources that each could be kept, and together by no value."""
+    pairs = [(least, most) for most, least in zip(LEAST, MOST, strict=True) if {least, most} <= merged.keys()]
+    found = next((pair for pair in pairs if merged[pair[0]] > merged[pair[1]]), None)
+    if found is None and {"const", "enum"} <= merged.keys() and merged["const"] not in merged["enum"]:
+        found = ("const", "enum")
+    if found is not None:
+        rules = " and ".join(f"{key} {merged[key]!r}" for key in found)
+        raise SchemaError(
+            f"{dotted(path)} has {rules} in {first.origin} and {second.origin} together; no value fits both. Change "
+            "one of the two, or use only one of these resources."
+        )
 
 
 def _conflict(key: str, first: Node, second: Node, path: tuple[str, ...]) -> SchemaError:

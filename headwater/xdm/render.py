@@ -68,7 +68,19 @@ def _stated(node: Node) -> dict[str, Any]:
 
 
 def _choices(node: Node) -> dict[str, Any]:
-    return {key: [_branch(one) for one in branches] for key, branches in node.choices.items()}
+    rendered = {key: [_branch(one) for one in branches] for key, branches in node.choices.items()}
+    if "anyOf" not in rendered and "oneOf" in rendered and _differ_in_unchecked_formats(rendered["oneOf"]):
+        rendered["anyOf"] = rendered.pop("oneOf")
+    return rendered
+
+
+def _differ_in_unchecked_formats(branches: list[dict[str, Any]]) -> bool:
+    """Whether two branches are the same but for a format that is not checked: then one value always fits both."""
+    checked = [
+        {key: value for key, value in branch.items() if key != "format" or value in ("date", "date-time")}
+        for branch in branches
+    ]
+    return any(branch in checked[:place] for place, branch in enumerate(checked))
 
 
 def _branch(node: Node) -> dict[str, Any]:

@@ -102,6 +102,16 @@ def test_conflicting_types_name_both_origins() -> None:
             "_techmarketingdemos.f[] is string in field group 'one' and boolean in field group 'two'",
         ),
         (
+            {"type": "integer", "minimum": 5},
+            {"type": "integer", "maximum": 3},
+            "has minimum 5 and maximum 3 in field group 'one' and field group 'two' together; no value fits both",
+        ),
+        (
+            {"type": "string", "enum": ["a", "b"]},
+            {"type": "string", "const": "c"},
+            "has const 'c' and enum ['a', 'b'] in field group 'one' and field group 'two' together; no value fits both",
+        ),
+        (
             {"type": "string", "enum": ["a", "b"]},
             {"type": "string", "enum": ["c"]},
             "has enum ['a', 'b'] in field group 'one' and ['c'] in field group 'two'; no value fits both",
@@ -171,6 +181,50 @@ def test_a_stated_integer_type_brings_its_range() -> None:
     assert fields["n"] == {"minimum": -32768, "maximum": 32767, "type": "integer", "meta:xdmType": "short"}
     assert fields["m"] == {"type": "integer", "meta:xdmType": "long"}
     assert not make_validator(resolved).is_valid({TENANT: {"n": 40000}})
+
+
+@pytest.mark.parametrize("types", [("long", "int"), ("int", "long")], ids=["first", "second"])
+def test_the_narrower_of_two_integer_types_holds(types: tuple[str, str]) -> None:
+    groups = [field_group(f"g{n}", {"n": {"type": "integer", "meta:xdmType": types[n]}}) for n in (0, 1)]
+    resolved = luma.registry(*groups, schema("s", PROFILE, "g0", "g1")).resolve("s").json_schema
+    field = resolved["properties"][TENANT]["properties"]["n"]
+    assert field == {"minimum": -(2**31), "maximum": 2**31 - 1, "type": "integer", "meta:xdmType": "int"}
+
+
+IMPORTED = "https://ns.adobe.com/example/mixins/imported"
+
+
+def imported(field: dict[str, Any]) -> SchemaRegistry:
+    """A registry with a schema of an imported field group that has one field."""
+    group = {"$id": IMPORTED, "title": "Imported", "meta:resourceType": "mixins", "type": "object"}
+    return luma.registry(group | {"properties": {"f": field}}, schema("s", PROFILE, IMPORTED))
+
+
+@pytest.mark.parametrize(
+    ("rule", "named"),
+    [
+        ({"type": "number", "multipleOf": 0.01}, "multipleOf"),
+        ({"type": "string", "not": {"const": "x"}}, "not"),
+        ({"type": "array", "contains": {"const": 1}}, "contains"),
+        ({"type": "object", "propertyNames": {"maxLength": 3}}, "propertyNames"),
+    ],
+    ids=["multipleOf", "not", "contains", "propertyNames"],
+)
+def test_a_rule_that_composition_would_lose_is_refused(rule: dict[str, Any], named: str) -> None:
+    assert message(imported(rule), "s") == (
+        f"field group 'Imported' has {named}, which Headwater does not check in composed schemas. Nothing was "
+        "composed. Take the rule out of your copy of the resource, or leave the resource out of the schema."
+    )
+
+
+def test_a_choice_of_unchecked_formats_takes_any_of_them() -> None:
+    either = [{"format": "ipv4"}, {"format": "ipv6"}]
+    resolved = imported({"type": "string", "oneOf": either}).resolve("s").json_schema
+    assert make_validator(resolved).is_valid({"f": "10.0.0.1"})
+    assert resolved["properties"]["f"]["anyOf"] == either
+    exact = [{"format": "date"}, {"format": "date-time"}]
+    kept = imported({"type": "string", "oneOf": exact}).resolve("s").json_schema
+    assert kept["properties"]["f"]["oneOf"] == exact
 
 
 def test_an_own_class_may_demand_what_its_behavior_gives() -> None:

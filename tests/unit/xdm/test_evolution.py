@@ -65,6 +65,32 @@ def test_types_may_not_change(old: dict[str, Any], new: dict[str, Any], types: s
     assert f"{types}. Keep it, and add a new field of the new type." in change.message
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"type": "object", "meta:xdmType": "object"}, {"properties": {"a": {"meta:xdmType": "string"}}}),
+        ({"type": "array", "meta:xdmType": "array"}, {"items": {"type": "string", "meta:xdmType": "string"}}),
+    ],
+    ids=["object", "array"],
+)
+def test_what_is_stored_as_text_may_not_become_structured(old: dict[str, Any], new: dict[str, Any]) -> None:
+    def root(field: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "object", "meta:xdmType": "object", "properties": {"f": field}}
+
+    [change] = check_evolution(root(old), root(old | new))
+    assert (change.path, change.what, change.breaking) == ("f", "type", True)
+    assert change.message == (
+        "f did not say what it holds and now does; it is stored as text. Keep it, and add a new field."
+    )
+
+
+@pytest.mark.parametrize(("old", "new"), [(True, False), (1, 0)])
+def test_another_constant_restricts(old: object, new: object) -> None:
+    kind = "boolean" if isinstance(old, bool) else "integer"
+    change = only_change({"a": {"type": kind, "const": old}}, {"a": {"type": kind, "const": new}})
+    assert (change.what, change.breaking) == ("restricted", True)
+
+
 def test_required_may_become_optional_but_not_the_other_way() -> None:
     relaxed = only_change({"a": TEXT}, {"a": TEXT}, ["a"], [])
     assert (relaxed.what, relaxed.breaking, relaxed.message) == (
