@@ -1,14 +1,39 @@
 """Column types that mean the same on every database."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
-"""JSON; Python's None is SQL's NULL."""
+
+class Json(TypeDecorator[Any]):
+    """JSON; Python's None is SQL's NULL. NUL characters become escapes, since PostgreSQL's texts have none."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        """JSONB on PostgreSQL."""
+        kind = postgresql.JSONB if dialect.name == "postgresql" else sa.JSON
+        return dialect.type_descriptor(kind(none_as_null=True))
+
+    def process_bind_param(self, value: Any, _dialect: Dialect) -> Any:  # noqa: ANN401  (JSON)
+        """To the database."""
+        return _without_nul(value)
+
+
+def _without_nul(value: Any) -> Any:  # noqa: ANN401  (JSON)
+    if isinstance(value, str):
+        return value.replace("\0", r"\u0000")
+    if isinstance(value, Mapping):
+        return {_without_nul(key): _without_nul(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nul(element) for element in value]
+    return value
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -229,6 +229,12 @@ def test_a_batch_that_is_being_committed_takes_no_more_groups_and_is_settled_onc
         catalog.batches.settle("b", BatchStatus.SUCCESS, completed_at=START)
 
 
+def test_a_nul_character_is_kept_as_an_escape(catalog: Catalog) -> None:
+    run_id = start_run(catalog)
+    catalog.flow_runs.add_notes(run_id, ["field 'a\0b' is not in the schema"])
+    assert catalog.flow_runs.get(run_id).notes == (r"field 'a\u0000b' is not in the schema",)
+
+
 def test_errors_of_steps_that_end_at_once_are_all_kept(catalog: Catalog) -> None:
     run_id = start_run(catalog)
 
