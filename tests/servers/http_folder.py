@@ -34,6 +34,7 @@ class HttpFolderServer:
         ignore_ranges: Whether it answers ranges with the whole file.
         extra_links: Links that it lists besides the real ones, as they stand in the page.
         status: With which status it answers everything.
+        odd_headers: What it says to HEAD of a file instead of its size and time.
     """
 
     root: Path
@@ -43,6 +44,7 @@ class HttpFolderServer:
     ignore_ranges: bool = False
     extra_links: list[str] = field(default_factory=list)
     status: HTTPStatus | None = None
+    odd_headers: dict[str, str] = field(default_factory=dict)
 
     def config(self, **changes: object) -> dict[str, object]:
         """Return a connector configuration that works; with the changes, None leaving one out."""
@@ -114,9 +116,13 @@ class _Handler(BaseHTTPRequestHandler):
             if wanted:
                 first, last = int(wanted[1]), min(int(wanted[2] or last), last)
             self.send_response(HTTPStatus.PARTIAL_CONTENT if wanted else HTTPStatus.OK)
-            self.send_header("Content-Length", str(last - first + 1))
-            self.send_header("Last-Modified", formatdate(status.st_mtime, usegmt=True))
-            self.send_header("ETag", etag)
+            headers = {
+                "Content-Length": str(last - first + 1),
+                "Last-Modified": formatdate(status.st_mtime, usegmt=True),
+                "ETag": etag,
+            } | (self.server.shows.odd_headers if self.command == "HEAD" else {})
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.end_headers()
             file.seek(first)
             remaining = 0 if self.command == "HEAD" else last - first + 1

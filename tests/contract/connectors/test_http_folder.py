@@ -156,6 +156,15 @@ def test_links_to_elsewhere_are_passed_over(server: HttpFolderServer, connector:
     assert [file.path for file in connector.list_files("")] == ["a.csv"]
 
 
+def test_a_dead_link_and_odd_answers_empty_no_listing(server: HttpFolderServer, connector: Connector) -> None:
+    server.extra_links += ['<a href="http://[oops">', '<a href="gone.csv">']
+    server.odd_headers = {"Last-Modified": "yesterday"}
+    (server.root / "a.csv").write_bytes(b"1")
+    [listed] = connector.list_files("")
+    assert (listed.path, listed.size_bytes, listed.modified_at) == ("a.csv", 1, None)
+    assert [entry.path for entry in connector.browse("")] == ["a.csv"]
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "retryable"),
     [

@@ -2,8 +2,8 @@
 
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from connectors.base import CheckResult, CheckStep, RemoteFile, RemoteFolder
 from connectors.errors import (
     AuthenticationError,
     ConnectorError,
+    FileGoneError,
     TransferError,
     UnreachableError,
     access_denied,
@@ -61,14 +62,19 @@ class HttpFolderConnector:
         while waiting:
             for path, is_folder in self._links(waiting.pop()):
                 if not is_folder:
-                    yield self.stat_file(path)
+                    yield from self._if_there(path)
                 elif recursive:
                     waiting.append(self._not_too_deep(path))
 
     def browse(self, folder: str) -> Iterator[RemoteFile | RemoteFolder]:
         """See `Connector.browse`."""
         for path, is_folder in self._links(checked_path(folder, source=self._source).lstrip("/")):
-            yield RemoteFolder(path=path) if is_folder else self.stat_file(path)
+            yield from [RemoteFolder(path=path)] if is_folder else self._if_there(path)
+
+    def _if_there(self, path: str) -> Iterator[RemoteFile]:
+        """The file that a page links to, unless the link is dead or the file went since."""
+        with suppress(FileGoneError):
+            yield self.stat_file(path)
 
     def stat_file(self, path: str) -> RemoteFile:
         """See `Connector.stat_file`."""
@@ -78,13 +84,8 @@ class HttpFolderConnector:
         if answer.is_redirect or not path:
             raise not_a_file(self._source, path)
         self._require(answer, path, HTTPStatus.OK)
-        size, modified = answer.headers.get("Content-Length"), answer.headers.get("Last-Modified")
-        return RemoteFile(
-            path=path,
-            size_bytes=int(size) if size else None,
-            modified_at=parsedate_to_datetime(modified).astimezone(UTC) if modified else None,
-            version=answer.headers.get("ETag"),
-        )
+        size, time, version = (answer.headers.get(name) for name in ("Content-Length", "Last-Modified", "ETag"))
+        return RemoteFile(path=path, size_bytes=int(size) if size else None, modified_at=_time(time), version=version)
 
     @contextmanager
     def open_file(
@@ -110,9 +111,7 @@ class HttpFolderConnector:
     def _http(self) -> httpx.Client:
         if self._client is None:
             config = self._config
-            login = (
-                (config.username, config.password.get_secret_value()) if config.username and config.password else None
-            )
+            login = None if config.password is None else (config.username or "", config.password.get_secret_value())
             self._client = httpx.Client(
                 auth=login,
                 verify=ssl.create_default_context(cadata=config.ca_certificate),
@@ -198,6 +197,14 @@ class HttpFolderConnector:
             ) from error
 
 
+def _time(text: str | None) -> datetime | None:
+    """A time as HTTP writes it; None if it is none."""
+    try:
+        return parsedate_to_datetime(text or "").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 class _Links(HTMLParser):
     """Collects what a page links to."""
 
@@ -206,5 +213,5 @@ class _Links(HTMLParser):
         self.targets: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the target of a link."""
-        self.targets += [value for name, value in attrs if tag == "a" and name == "href" and value]
+        """Note the target of a link; one with a host in brackets leads elsewhere, or is no address at all."""
+        self.targets += [url for name, url in attrs if (tag, name) == ("a", "href") and url and "//[" not in url]
