@@ -49,6 +49,16 @@ def given_up(config: FtpConfig, path: str, error: ftplib.Error) -> ConnectorErro
     )
 
 
+def busy(source: str, path: str, error: ftplib.Error) -> TransferError:
+    """Return the error for a file or folder that the server does not give at the moment, such as one being written."""
+    return TransferError(
+        f"{source} does not give {path or '.'!r} now: it answered {answer_text(error)!r}. Nothing was read from there. "
+        "Try again later.",
+        source,
+        path,
+    )
+
+
 def broken_off(config: FtpConfig, path: str, error: Exception) -> ConnectorError:
     """Return the error for a connection that failed."""
     source, shown = server_name(config), repr(path or ".")

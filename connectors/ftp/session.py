@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 from connectors.ftp.download import BLOCK_BYTES, Download
 from connectors.ftp.listing import Entry, Kind, parse_facts, parse_line, split_lines
 from connectors.ftp.login import Login
-from connectors.ftp.refusals import is_not_implemented, says_empty
+from connectors.ftp.refusals import is_not_implemented, says_busy, says_empty
 from connectors.ftp.times import parse_stamp
 
 _TRUSTED_SILENCE_SECONDS = 10.0
@@ -147,7 +147,9 @@ class FtpSession:
             return None
         try:
             answer = self._optional(_command("MDTM", path))
-        except ftplib.error_perm:
+        except (ftplib.error_perm, ftplib.error_temp) as error:
+            if says_busy(error):
+                raise
             return None
         if answer is None:
             self._has_times = False

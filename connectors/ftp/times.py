@@ -27,9 +27,12 @@ class ListedTime:
     local: datetime
     precision_seconds: int
 
-    def in_zone(self, zone: tzinfo) -> datetime:
-        """Return the time in UTC, if the server's zone is this one."""
-        return self.local.replace(tzinfo=zone).astimezone(UTC)
+    def in_zone(self, zone: tzinfo) -> datetime | None:
+        """Return the time in UTC, if the server's zone is this one; None if it is outside the years 1 to 9999 there."""
+        try:
+            return self.local.replace(tzinfo=zone).astimezone(UTC)
+        except OverflowError:
+            return None
 
 
 def parse_stamp(text: str) -> datetime | None:

@@ -8,7 +8,15 @@ import ftplib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from connectors.errors import ConnectorError, FileGoneError, access_denied, file_gone, folder_gone, not_a_file
+from connectors.errors import (
+    AccessDeniedError,
+    ConnectorError,
+    FileGoneError,
+    access_denied,
+    file_gone,
+    folder_gone,
+    not_a_file,
+)
 from connectors.ftp import faults, refusals
 from connectors.ftp.client import DataConnectionError
 from connectors.ftp.config import FtpConfig
@@ -72,10 +80,13 @@ def _explained(
     """Return the error for a refusal that is about a path."""
     source = refusals.server_name(config)
     try:
-        return _verdict(source, session, error, path, server_path, is_folder=is_folder)
+        verdict = _verdict(source, session, error, path, server_path, is_folder=is_folder)
     except (*_BROKEN, ListingError, IncompleteListingError):
         session.client.close()
         return faults.given_up(config, path, error)
+    if isinstance(error, ftplib.error_temp) and isinstance(verdict, AccessDeniedError):
+        return faults.busy(source, path, error)
+    return verdict
 
 
 def _verdict(

@@ -56,6 +56,19 @@ class TestTransfer:
         assert scripted.commands.count("PASV") == 1
         assert read(connector, "a.csv", 10) == b""
 
+    def test_a_file_that_is_busy_is_not_denied(self, scripted: ScriptedServer, connect_ftp: Connect) -> None:
+        scripted.script.answers["CWD"] = b"550 No folder.\r\n"
+        scripted.script.answers["RETR"] = b"450 File busy.\r\n"
+        assert str(transfer_error(connect_ftp(scripted))) == (
+            f"{scripted.name} does not give 'a.csv' now: it answered '450 File busy.'. Nothing was read from there. "
+            "Try again later."
+        )
+
+    def test_a_file_whose_time_is_not_told_now_is_listed(self, scripted: ScriptedServer, connect_ftp: Connect) -> None:
+        scripted.script.answers |= {**NO_FACTS, "MDTM": b"450 File busy.\r\n"}
+        scripted.script.data["LIST"] = b"-rw-r--r-- 1 u g 10 Nov 22 06:00 a.csv\r\n"
+        assert [file.path for file in connect_ftp(scripted).list_files("")] == ["a.csv"]
+
     @pytest.mark.parametrize("received", [0, 1, 5, 9], ids=str)
     def test_the_data_ends_early_and_the_server_calls_it_done(
         self, scripted: ScriptedServer, connect_ftp: Connect, received: int

@@ -194,3 +194,9 @@ class TestTimes:
         found = parse_unix_date(f"{then:%b} {then.day} 00:00", now=now.replace(tzinfo=UTC))
         assert found is not None
         assert found.local == then
+
+
+@pytest.mark.parametrize(("year", "zone"), [(1, "Asia/Tokyo"), (9999, "America/New_York")])
+def test_a_time_at_the_edge_of_time_is_none(year: int, zone: str) -> None:
+    local = datetime(year, 1 if year == 1 else 12, 1 if year == 1 else 31, 0 if year == 1 else 23)  # noqa: DTZ001
+    assert ListedTime(local=local, precision_seconds=60).in_zone(ZoneInfo(zone)) is None
