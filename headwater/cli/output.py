@@ -52,7 +52,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
     """Print rows under their headings; `empty` if there are none."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(printable(column)), overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell(value)) for value in row))
     if table.row_count:
@@ -68,7 +68,7 @@ def print_fields(fields: Mapping[str, object]) -> None:
     table.add_column(overflow="fold")
     for name, value in fields.items():
         if value is not None and value != "":
-            table.add_row(name, Text(cell(value)))
+            table.add_row(Text(printable(name)), Text(cell(value)))
     console().print(table)
 
 

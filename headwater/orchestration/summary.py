@@ -1,5 +1,6 @@
 """What a Dag run's note says about its flow run, and where its links lead."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,8 +39,8 @@ class Links:
 def summarise(run: FlowRun, links: Links) -> str:
     """The flow run in a few lines of Markdown: counts, errors and links; no personal data."""
     lines = [f"**{_STATES[run.state]}**: {_counts(run)}"]
-    lines += [f"- {error.message} ({error.code})" for error in run.errors]
-    lines += [f"- {note}" for note in run.notes]
+    lines += [f"- {_plain(error.message)} ({error.code})" for error in run.errors]
+    lines += [f"- {_plain(note)}" for note in run.notes]
     pages = [f"[dataset {run.dataset}]({links.dataset(run.dataset)})", f"[flow run]({links.flow_run(run.id)})"]
     if run.batch_id is not None:
         pages.insert(0, f"[batch {run.batch_id}]({links.batch(run.batch_id)})")
@@ -56,6 +57,11 @@ def _counts(run: FlowRun) -> str:
     counts = run.counts
     files = "1 file" if run.files == 1 else f"{run.files:,} files"
     return f"{files}, {counts.read:,} records in, {counts.loaded:,} loaded, {counts.failed:,} failed"
+
+
+def _plain(text: str) -> str:
+    """Text in which names from a source make no link, picture or tag of Markdown."""
+    return re.sub(r"[][<>]", r"\\\g<0>", text)
 
 
 def _cut(text: str, length: int) -> str:

@@ -72,6 +72,12 @@ def test_what_commands_a_terminal_is_escaped() -> None:
     assert printable("a\x1b]0;title\x07\r\u202e\tb\n") == "a\\x1b]0;title\\x07\\r\\u202e\tb\n"
 
 
+def test_headings_and_names_are_escaped_too(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("a\x1b[2J",), [("b\x1b[2J",)], empty="")
+    print_fields({"c\x1b[2J": "d"})
+    assert "\x1b" not in capsys.readouterr().out
+
+
 def test_names_that_are_not_utf_8_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
     say("name\udcff")
     print_json({"path": "name\udcff"})

@@ -52,3 +52,10 @@ def test_long_errors_are_cut_and_the_links_stay() -> None:
     assert note.endswith("/flow-runs/01RUN)")
     assert is_summary(note)
     assert not is_summary("Ada: I stopped this one by hand")
+
+
+def test_names_from_a_source_make_no_links() -> None:
+    note = "'[Session expired](http://evil.example.com)' and <b>"
+    errors = (ErrorSummary(code="X", message=note),)
+    text = summarise(replace(RUN, notes=(note,), errors=errors), LINKS)
+    assert text.count(r"'\[Session expired\](http://evil.example.com)' and \<b\>") == 2
