@@ -5,8 +5,8 @@ once it was fetched by its content (SHA-256 and size). The ledger never expires.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,12 +26,23 @@ _TAKEN = (FileState.CLAIMED.value, FileState.LOADED.value, FileState.DUPLICATE.v
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileVersion:
-    """What a listing tells of a file. `path` is in its stored form (`headwater.model.paths`)."""
+    """What a listing tells of a file. `path` is in its stored form (`headwater.model.paths`).
+
+    `precision_seconds` is how exact `modified_at` is, as `connectors.base.RemoteFile` has it; it is not kept.
+    """
 
     path: str
     size_bytes: int | None
     modified_at: datetime | None
     version: str | None
+    precision_seconds: int = field(default=1, compare=False)
+
+    @property
+    def modified_by(self) -> datetime | None:
+        """The latest time at which the file may have been modified; None if the source gives no time."""
+        if self.modified_at is None:
+            return None
+        return self.modified_at + timedelta(seconds=self.precision_seconds - 1)
 
     @property
     def signature(self) -> str:

@@ -6,10 +6,9 @@ from datetime import datetime
 
 from connectors.base import RemoteFile
 from headwater.catalog.ledger import FileVersion
-from headwater.flows.selection import file_matcher, marker_of, seconds_to_wait
+from headwater.flows.selection import file_matcher, marker_of, seconds_to_wait, version_of
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Source
-from headwater.model.paths import stored_path
 
 
 def list_source(workspace: Workspace, account: str, path: str, *, recursive: bool) -> list[RemoteFile]:
@@ -48,7 +47,7 @@ class ArrivalWatch:
 
     def look(self, files: Sequence[RemoteFile], *, now: datetime) -> int:
         """How many versions in this listing are complete and were not told before; they count as told now."""
-        listed = {file.path: _of(file) for file in files}
+        listed = {file.path: version_of(file) for file in files}
         versions = {
             _digest(version, self._beside(path, listed)): version
             for path, version in listed.items()
@@ -59,7 +58,7 @@ class ArrivalWatch:
             digest
             for digest, version in versions.items()
             if digest not in self._told
-            and not seconds_to_wait(version.modified_at, self._seen[digest], now=now, readiness=self._readiness)
+            and not seconds_to_wait(version.modified_by, self._seen[digest], now=now, readiness=self._readiness)
         }
         self._told = (self._told & versions.keys()) | arrived
         return len(arrived)
@@ -68,12 +67,6 @@ class ArrivalWatch:
         """The marker and the manifest of a file, as far as they are there."""
         patterns = [pattern for pattern in (self._readiness.marker, self._readiness.manifest) if pattern is not None]
         return [listed[name] for name in (marker_of(path, pattern) for pattern in patterns) if name in listed]
-
-
-def _of(file: RemoteFile) -> FileVersion:
-    return FileVersion(
-        path=stored_path(file.path), size_bytes=file.size_bytes, modified_at=file.modified_at, version=file.version
-    )
 
 
 def _digest(version: FileVersion, beside: Sequence[FileVersion]) -> str:

@@ -23,7 +23,7 @@ from headwater.flows.readiness import (
     judge,
     remarks,
 )
-from headwater.flows.selection import Window, file_matcher, files_beside, marker_of, seconds_to_wait
+from headwater.flows.selection import Window, file_matcher, files_beside, marker_of, seconds_to_wait, version_of
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Readiness
 from headwater.model.manifest import Expected
@@ -54,6 +54,7 @@ class Listing:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     held: int = 0
     untimed: int = 0
+    indistinct: int = 0
 
     @property
     def seconds_to_wait(self) -> float | None:
@@ -67,6 +68,11 @@ class Listing:
             notes.append(f"{self.held} files are held by another run")
         if self.untimed:
             notes.append(f"{self.untimed} files were left out: a window was asked for, and the source gives no times")
+        if self.indistinct and self.ready:
+            notes.append(
+                f"{self.indistinct} files have neither a time nor a version at this source: a change that keeps "
+                "a file's size is not noticed. An FTP server's times can be used once the account has its `time_zone`"
+            )
         return notes + remarks(self.waiting)
 
 
@@ -109,8 +115,11 @@ def _add_new(workspace: Workspace, context: RunContext, page: Sequence[RemoteFil
             continue
         if window.bounded and file.modified_at is None:
             listing.untimed += 1
-        elif file.modified_at is None or window.holds(file.modified_at):
-            wanted.append(_version(file))
+            continue
+        version = version_of(file)
+        listing.indistinct += version.modified_at is None and version.version is None
+        if version.modified_by is None or window.holds(version.modified_by):
+            wanted.append(version)
     known = workspace.catalog.ledger.known(context.flow.name, [version.path for version in wanted])
     for version in wanted:
         versions = known.get(version.path, {})
@@ -122,12 +131,6 @@ def _add_new(workspace: Workspace, context: RunContext, page: Sequence[RemoteFil
         elif not taken or context.request.reprocess:
             loaded = tuple(file_id for entries in replaced for file_id, state in entries if state is FileState.LOADED)
             listing.ready.append(Candidate(file=version, supersedes=loaded))
-
-
-def _version(file: RemoteFile) -> FileVersion:
-    return FileVersion(
-        path=stored_path(file.path), size_bytes=file.size_bytes, modified_at=file.modified_at, version=file.version
-    )
 
 
 def _window(workspace: Workspace, context: RunContext) -> Window:
@@ -216,7 +219,7 @@ def _hold_incomplete(
     doubtful = [
         file
         for path, file in files.items()
-        if path in incomplete or path in remembered or seconds_to_wait(file.modified_at, None, now=now, readiness=ready)
+        if path in incomplete or path in remembered or seconds_to_wait(file.modified_by, None, now=now, readiness=ready)
     ]
     rules = {
         candidate.file.path: rules_digest(candidate.expected, check_tail=ready.check_tail)

@@ -32,13 +32,15 @@ def parse_manifest(content: bytes, *, path: str, data_file: str | None = None) -
     Raises:
         DocumentError: it is neither, or an entry is wrong.
     """
-    text = content.decode("utf-8", "replace").lstrip("\ufeff").strip()
+    text = content.decode("utf-8", "surrogateescape").lstrip("\ufeff").strip()  # as connectors give names
     entries = _json_entries(text, path) if text.startswith(("{", "[")) else _checksum_lines(text, path)
     folder = posixpath.dirname(path)
     found = {}
     for name, entry in entries:
         if name is None and data_file is None:
             raise _wrong(path, "an entry has no `name`, and the manifest does not belong to one file")
+        if name is not None and "\0" in name:
+            raise _wrong(path, "a name has a NUL character, which no file name has")
         key = data_file if name is None else posixpath.normpath(posixpath.join(folder, name))
         found[str(key)] = _expected(entry, path)
     return found
@@ -46,9 +48,11 @@ def parse_manifest(content: bytes, *, path: str, data_file: str | None = None) -
 
 def _json_entries(text: str, path: str) -> list[tuple[str | None, dict[str, Any]]]:
     try:
-        value = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+        value = msgspec.json.decode(text.encode("utf-8", "surrogateescape"))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _wrong(path, f"it is no JSON ({error})") from None
+    except RecursionError:
+        raise _wrong(path, "it is nested too deeply") from None
     if isinstance(value, dict) and isinstance(value.get("files"), list):
         value = value["files"]
     listed = value if isinstance(value, list) else [value]
@@ -69,7 +73,7 @@ def _json_entry(entry: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
 
 def _checksum_lines(text: str, path: str) -> list[tuple[str | None, dict[str, Any]]]:
     entries: list[tuple[str | None, dict[str, Any]]] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         checksum, _, name = line.strip().partition(" ")
         if not checksum or checksum.startswith("#"):
             continue

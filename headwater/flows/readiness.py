@@ -70,7 +70,7 @@ def judge(
         return Waiting(reason=obstacle.reason, since=seen.waiting_since, detail=obstacle.detail)
     if seen.cut is not None and (file.size_bytes is not None or file.version is not None):
         return Waiting(reason=CUT, since=seen.waiting_since, detail=seen.cut)
-    seconds = seconds_to_wait(file.modified_at, seen.first_seen_at, now=now, readiness=readiness)
+    seconds = seconds_to_wait(file.modified_by, seen.first_seen_at, now=now, readiness=readiness)
     if seconds > 0:
         return Waiting(reason=SETTLING, since=seen.waiting_since, seconds=seconds)
     return None

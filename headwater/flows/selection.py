@@ -10,11 +10,16 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connectors.base import RemoteFile
+from headwater.catalog.ledger import FileVersion
 from headwater.errors import DocumentError
 from headwater.model.documents import Readiness, Source
+from headwater.model.paths import stored_path
 
 MAX_FILES = 10_000
 """Files of one batch, as AEP advises (sources.md, section 14); more wait for the next run."""
+MOST_BYTES = 2**63 - 1
+"""What databases hold. Servers that do not know a size may answer with 2⁶⁴ - 1."""
 MAX_GROUPS = 500
 """Groups of one run: below Airflow's limit of 1,024 mapped tasks."""
 
@@ -42,7 +47,7 @@ def file_matcher(source: Source) -> Callable[[str], bool]:
     Raises:
         DocumentError: `files` is no glob, or `regex:` is followed by something that is no regular expression.
     """
-    root = f"{source.path.strip('/')}/".lstrip("/")
+    root = "".join(f"{part}/" for part in source.path.split("/") if part not in ("", "."))
     ignored = source.ready.ignore
     pattern = _compile(source.files)
     whole_path = source.files.startswith("regex:") or "/" in source.files
@@ -82,10 +87,22 @@ def _glob_to_regex(pattern: str) -> str:
                 parts.append("[^/]")
             case _ if piece.startswith("[") and piece.endswith("]"):
                 inside = piece[1:-1].replace("\\", r"\\")
-                parts.append(f"[{'^' + inside[1:] if inside[0] == '!' else inside}]")
+                parts.append(f"[{'^' + inside[1:] if inside.startswith('!') else inside}]")
             case _:
                 parts.append(re.escape(piece))
     return "".join(parts)
+
+
+def version_of(file: RemoteFile) -> FileVersion:
+    """A listed file as the ledger knows it; a size that no file can have counts as not told."""
+    is_told = file.size_bytes is not None and file.size_bytes <= MOST_BYTES
+    return FileVersion(
+        path=stored_path(file.path),
+        size_bytes=file.size_bytes if is_told else None,
+        modified_at=file.modified_at,
+        version=file.version,
+        precision_seconds=file.precision_seconds,
+    )
 
 
 def marker_of(path: str, marker: str) -> str:

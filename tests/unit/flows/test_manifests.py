@@ -45,6 +45,9 @@ def test_json_about_one_file() -> None:
         (b'{"size": 1}', "an entry has no `name`"),
         (b'{"name": "a", "size": -1}', "`size_bytes`: Input should be greater than or equal to 0"),
         (b'{"name": "a", "sha256": "12"}', "`sha256`: String should match pattern"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b'{"name": "a\\u0000b"}', "a name has a NUL character, which no file name has"),
+        (b'{"name": "caf\xe9"}', "it is no JSON"),
         (SHA.encode(), "an entry has no `name`, and the manifest does not belong to one file"),
     ],
 )
@@ -54,3 +57,8 @@ def test_what_cannot_be_used_is_said(content: bytes, reason: str) -> None:
     assert str(caught.value).startswith("manifest '/out/m' cannot be used: ")
     assert reason in str(caught.value)
     assert "lines of `sha256sum` or `md5sum`" in str(caught.value)
+
+
+def test_names_of_any_bytes_are_those_of_the_listing() -> None:
+    content = f"{SHA}  caf".encode() + b"\xe9.json\n" + f"{SHA}  line\u0085\u2028break.json\r\n".encode()
+    assert set(parse_manifest(content, path="/out/m")) == {"/out/caf\udce9.json", "/out/line\u0085\u2028break.json"}

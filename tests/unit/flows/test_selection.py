@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -5,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from connectors import RemoteFile
 from headwater.errors import DocumentError
 from headwater.flows.selection import (
     MAX_GROUPS,
@@ -14,6 +16,7 @@ from headwater.flows.selection import (
     into_groups,
     marker_of,
     seconds_to_wait,
+    version_of,
 )
 from headwater.model.documents import Readiness, Source
 
@@ -53,9 +56,27 @@ def test_a_pattern_holds_for_paths_without_a_leading_slash() -> None:
     assert file_matcher(source)("outbox/sub/x.json")
 
 
-def test_a_wrong_glob_is_named() -> None:
-    with pytest.raises(DocumentError, match=r"'\[z-a\]' is no glob"):
-        file_matcher(Source(account="a", files="[z-a]"))
+@pytest.mark.parametrize("folder", ["/outbox/.", "/./outbox", "outbox//", "./outbox/"])
+def test_a_folder_may_be_written_in_other_ways(folder: str) -> None:
+    assert file_matcher(Source(account="a", path=folder, files="sub/*.json"))("/outbox/sub/x.json")
+
+
+@pytest.mark.parametrize("glob", ["[z-a]", "[]"])
+def test_a_wrong_glob_is_named(glob: str) -> None:
+    with pytest.raises(DocumentError, match=rf"'{re.escape(glob)}' is no glob"):
+        file_matcher(Source(account="a", files=glob))
+
+
+@pytest.mark.parametrize(("size", "kept"), [(2**63 - 1, 2**63 - 1), (2**63, None), (2**64 - 1, None), (None, None)])
+def test_a_size_that_no_file_has_is_none(size: int | None, kept: int | None) -> None:
+    assert version_of(RemoteFile(path="a", size_bytes=size, modified_at=None)).size_bytes == kept
+
+
+def test_a_time_to_the_minute_may_be_the_end_of_the_minute() -> None:
+    listed = version_of(RemoteFile(path="a", size_bytes=1, modified_at=NOW, precision_seconds=60))
+    assert (listed.modified_at, listed.modified_by) == (NOW, NOW + timedelta(seconds=59))
+    exact = version_of(RemoteFile(path="a", size_bytes=1, modified_at=NOW))
+    assert (exact.modified_by, exact.signature) == (NOW, listed.signature)
 
 
 def test_a_wrong_regular_expression_is_named() -> None:
