@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from headwater.errors import FileError
 from headwater.formats import FormatOptions, members
@@ -130,6 +131,31 @@ def test_a_declaration_that_is_right(packed: bytes, declared: str) -> None:
 def test_a_declaration_that_is_wrong(packed: bytes, declared: str, message: str) -> None:
     with pytest.raises(FileError, match=re.escape(message)):
         unpack(io.BytesIO(packed), compression_type=declared)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ({"compressionType": "zipDeflate"}, "zipDeflate"),
+        ({"compression_type": "ZIPDEFLATE"}, "zipDeflate"),
+        ({"compression_type": "zip"}, "zipDeflate"),
+        ({"compression_type": "tar.gz"}, "tarGzip"),
+        ({"compression_type": "TarGzip"}, "tarGzip"),
+        ({"compression_type": "GZIP"}, "gzip"),
+        ({"compression_type": "bz2"}, "bzip2"),
+        ({"compression_type": "tar"}, "tar"),
+        ({"compression_type": None}, None),
+    ],
+    ids=["aep", "any-case", "zip", "tar.gz", "tarGzip", "gzip", "bz2", "tar", "none"],
+)
+def test_a_declaration_may_be_written_in_several_ways(written: dict[str, object], meant: str | None) -> None:
+    assert FormatOptions.from_json(written).compression_type == meant
+
+
+@pytest.mark.parametrize("wrong", ["rar", "gzipped", 7])
+def test_a_declaration_that_is_unknown_is_refused_with_those_that_are_known(wrong: object) -> None:
+    with pytest.raises(ValidationError, match="Input should be 'bzip2', 'gzip', 'deflate', 'zipDeflate', 'tarGzip'"):
+        FormatOptions.from_json({"compression_type": wrong})
 
 
 def test_text_that_begins_like_zlib_is_text() -> None:
