@@ -274,7 +274,10 @@ TAR = tarred(("x", TEXT), ("y", TEXT))
         ),
         pytest.param(b"\x28\xb5\x2f\xfd" + b"\xff" * 99, "200", "f: begins like zstd, but is damaged", id="zstd"),
         pytest.param(
-            b"-----BEGIN PGP MESSAGE-----\n", "200", "encrypted or signed with OpenPGP; supported are", id="PGP"
+            b"-----BEGIN PGP MESSAGE-----\n",
+            "200",
+            "encrypted or signed with OpenPGP, and the dataflow has no",
+            id="PGP",
         ),
     ],
 )

@@ -22,9 +22,9 @@ PARAMS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.kind)
 def test_a_connection_becomes_the_configuration_of_its_kind(source: Source) -> None:
     running = RunningSource(source=source, params=PARAMS[source.kind])
-    secret = {source.login_field: "a secret"} if source.login_field else {}
-    described = running.airflow_connection({source.variable: "a secret"} if source.variable else {})
+    secret = {source.login_field: "of-this-test"} if source.login_field else {}
+    described = running.airflow_connection({source.variable: "of-this-test"} if source.variable else {})
     account = account_from_connection(Connection.from_json(described, conn_id=source.account))
     assert (account.kind, account.config) == (source.kind, PARAMS[source.kind] | secret)
     create_connector(account.kind, account.config).close()
-    assert "secret" not in repr(running)
+    assert "of-this-test" not in repr(running)
