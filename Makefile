@@ -24,7 +24,7 @@ $(VENV)/.ready: requirements/dev.txt requirements/uv.txt pyproject.toml
 
 setup: $(VENV)/.ready ## Create .venv from the pinned, hashed requirements
 
-demo: setup ## Run the main job: sample sources, Airflow, four dataflows (ARGS=--once ends by itself)
+demo: setup ## Run the main job: sample sources, Airflow, five dataflows (ARGS=--once ends by itself)
 	@$(BIN)/python -m demo $(ARGS)
 
 test: lint ## Run the whole suite, as CI does (ARGS go to pytest)

@@ -4,6 +4,7 @@ Names, ids and prices are invented, except those of Daniel Wright, whose records
 """
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -16,12 +17,13 @@ from typing import Final
 
 from demo.people import Record, crm_id_of, crm_records, loyalty_id_of, loyalty_records
 from demo.products import ALTERED_HEADINGS, HEADINGS, Product, product_rows
-from demo.purchases import purchase_records
+from demo.purchases import outlet_records, purchase_records
 
 LOYALTY_FILE: Final = "luma-loyalty.json"
 CRM_FILE: Final = "luma-crm.json"
 PRODUCTS_FILE: Final = "luma-products.csv"
 PURCHASES_FILE: Final = "luma-offline-purchases.json"
+OUTLETS_FILE: Final = "luma-outlet-purchases.json.gz"
 BROKEN_LINE: Final = 500
 """1-based number of the line that `purchases_with_broken_line` breaks."""
 
@@ -31,12 +33,13 @@ _MODIFIED_AT = datetime(2022, 6, 1, 2, 0, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleData:
-    """The records of the four files."""
+    """The records of the files."""
 
     loyalty: tuple[Record, ...]
     crm: tuple[Record, ...]
     products: tuple[Product, ...]
     purchases: tuple[Record, ...]
+    outlets: tuple[Record, ...]
 
     @property
     def people(self) -> int:
@@ -54,18 +57,31 @@ def sample_data() -> SampleData:
     loyalty = loyalty_records(_rng("loyalty"), [crm_id for record in crm if (crm_id := crm_id_of(record))])
     products = product_rows(_rng("products"))
     loyalty_ids = [loyalty_id_of(record) for record in loyalty]
-    purchases = purchase_records(_rng("purchases"), loyalty_ids, [product[0] for product in products])
-    return SampleData(loyalty=tuple(loyalty), crm=tuple(crm), products=tuple(products), purchases=tuple(purchases))
+    skus = [product[0] for product in products]
+    purchases = purchase_records(_rng("purchases"), loyalty_ids, skus)
+    outlets = outlet_records(_rng("outlets"), loyalty_ids, skus)
+    return SampleData(
+        loyalty=tuple(loyalty),
+        crm=tuple(crm),
+        products=tuple(products),
+        purchases=tuple(purchases),
+        outlets=tuple(outlets),
+    )
 
 
 def file_contents(data: SampleData) -> dict[str, bytes]:
-    """Return the four files, by name."""
+    """Return the four files of the worked example, by name."""
     return {
         LOYALTY_FILE: json_array(data.loyalty),
         CRM_FILE: json_array(data.crm),
         PRODUCTS_FILE: products_csv(data.products, HEADINGS),
         PURCHASES_FILE: ndjson(data.purchases),
     }
+
+
+def demo_files(data: SampleData) -> dict[str, bytes]:
+    """Return the files that the demo shows, by name: those four, and the outlets' purchases."""
+    return file_contents(data) | {OUTLETS_FILE: gzip.compress(ndjson(data.outlets), mtime=0)}
 
 
 def write_files(folder: Path, contents: dict[str, bytes]) -> None:

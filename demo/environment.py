@@ -3,8 +3,14 @@
 import os
 from collections.abc import Mapping
 
-from demo.credentials import SFTP_PASSWORD_VARIABLE, WEBHOOK_SECRET_VARIABLE
-from demo.state import EXAMPLES, REPOSITORY, State
+from demo.credentials import (
+    FTP_PASSWORD_VARIABLE,
+    FTPS_PASSWORD_VARIABLE,
+    S3_SECRET_KEY_VARIABLE,
+    SFTP_PASSWORD_VARIABLE,
+    WEBHOOK_SECRET_VARIABLE,
+)
+from demo.state import REPOSITORY, State
 
 _OWN_PREFIXES = ("AIRFLOW", "HEADWATER_")
 
@@ -18,7 +24,7 @@ def headwater_settings(state: State, api_url: str) -> dict[str, str]:
     """Return the settings that the demo makes, by the names of the fields of `headwater.settings.Settings`."""
     return {
         "home": str(state.headwater_home),
-        "flows": str(EXAMPLES / "dataflows"),
+        "flows": str(state.rendered / "dataflows"),
         "tenant": "techmarketingdemos",
         "public_url": api_url,
         "allow_private_webhooks": "true",
@@ -26,7 +32,7 @@ def headwater_settings(state: State, api_url: str) -> dict[str, str]:
 
 
 def stack_environment(state: State, api_port: int) -> dict[str, str]:
-    """Return the environment of all processes, but for the Connection that only Airflow's servers need.
+    """Return the environment of all processes, but for the Connections that only Airflow's servers need.
 
     Everything listens on the loopback interface; local addresses are reached without a proxy.
     """
@@ -38,6 +44,9 @@ def stack_environment(state: State, api_port: int) -> dict[str, str]:
         **{f"AIRFLOW__{name}": value for name, value in _airflow_settings(state, api_port).items()},
         "AIRFLOW_HOME": str(state.airflow_home),
         SFTP_PASSWORD_VARIABLE: made.sftp_password,
+        FTPS_PASSWORD_VARIABLE: made.ftps_password,
+        FTP_PASSWORD_VARIABLE: made.ftp_password,
+        S3_SECRET_KEY_VARIABLE: made.s3_secret_key,
         WEBHOOK_SECRET_VARIABLE: made.webhook_secret,
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",

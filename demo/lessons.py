@@ -9,7 +9,7 @@ from demo.console import Progress
 from demo.people import PEOPLE
 from demo.processes import ProcessTree
 from demo.products import PRODUCTS
-from demo.purchases import PURCHASES
+from demo.purchases import OUTLET_PURCHASES, PURCHASES
 
 _RUN_TIMEOUT_SECONDS: Final = 600.0
 
@@ -28,6 +28,7 @@ LESSONS: Final = (
     Lesson(flow="luma-crm", dataset="luma_crm_dataset", records=PEOPLE),
     Lesson(flow="luma-products", dataset="luma_product_catalog_dataset", records=PRODUCTS),
     Lesson(flow="luma-offline-purchases", dataset="luma_offline_purchase_events_dataset", records=PURCHASES),
+    Lesson(flow="luma-outlet-purchases", dataset="luma_outlet_purchase_events_dataset", records=OUTLET_PURCHASES),
 )
 """Loyalty before CRM: by default the value that came last wins, and the example shows what that does."""
 

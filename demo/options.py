@@ -28,7 +28,8 @@ class Options:
 def parse_options(arguments: Sequence[str]) -> Options:
     """Read the command line; says what is wrong and exits where it can't be read."""
     parser = argparse.ArgumentParser(
-        prog="python -m demo", description="Run the Luma example: an SFTP server, Airflow and four dataflows."
+        prog="python -m demo",
+        description="Run the Luma example: five sample sources, Airflow and a dataflow from each.",
     )
     parser.add_argument("--once", action="store_true", help="end by itself; exit status 0 if all was right, else 1")
     begin = parser.add_mutually_exclusive_group()

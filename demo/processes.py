@@ -24,7 +24,8 @@ from demo.errors import DemoError, Stopped
 
 T = TypeVar("T")
 
-_LEASH = Path(__file__).with_name("leash.py")
+LEASH: Final = Path(__file__).with_name("leash.py")
+"""Program that starts another one so that it ends with its parent."""
 _PR_SET_CHILD_SUBREAPER = 36
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks the demo to end."""
@@ -81,7 +82,7 @@ class ProcessTree:
         log = self._logs / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 (the demo's own command lines, no shell)
-                [sys.executable, "-SE", str(_LEASH), str(os.getpid()), *command],
+                [sys.executable, "-SE", str(LEASH), str(os.getpid()), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

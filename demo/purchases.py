@@ -1,4 +1,4 @@
-"""Sample purchases in Luma's shops."""
+"""Sample purchases in Luma's shops and outlets."""
 
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -8,6 +8,7 @@ from uuid import UUID
 from demo.people import LOYALTY_ID, TENANT, Record
 
 PURCHASES: Final = 1_000
+OUTLET_PURCHASES: Final = 250
 PURCHASE_ID: Final = "805-472-642-1090"
 """Daniel Wright's only purchase."""
 
@@ -22,10 +23,19 @@ def purchase_records(rng: Random, loyalty_ids: list[str], skus: list[str]) -> li
     All are of the year 2020. In about half of them the loyalty id is a number instead of text. `priceTotal` is not the
     sum of the items' prices.
     """
-    members = [loyalty_id for loyalty_id in loyalty_ids if loyalty_id != LOYALTY_ID]
-    records = [_purchase(rng, rng.choice(members), skus) for _ in range(PURCHASES)]
+    records = _purchases(rng, PURCHASES, loyalty_ids, skus)
     records[_DANIELS] = _PURCHASE
     return records
+
+
+def outlet_records(rng: Random, loyalty_ids: list[str], skus: list[str]) -> list[Record]:
+    """Make the purchases in outlets, which look the same; Daniel Wright has never been there."""
+    return _purchases(rng, OUTLET_PURCHASES, loyalty_ids, skus)
+
+
+def _purchases(rng: Random, count: int, loyalty_ids: list[str], skus: list[str]) -> list[Record]:
+    members = [loyalty_id for loyalty_id in loyalty_ids if loyalty_id != LOYALTY_ID]
+    return [_purchase(rng, rng.choice(members), skus) for _ in range(count)]
 
 
 def _purchase(rng: Random, loyalty_id: str, skus: list[str]) -> Record:

@@ -9,8 +9,9 @@ from rich.table import Table
 
 from demo.receiver import Notification
 from demo.results import LessonResult, LookUp, Results
+from demo.sources import SOURCES, RunningSource, kind_of
 from demo.stack import Stack
-from demo.state import State
+from demo.state import SECRETS_FILE, State
 from headwater.model.records import RecordCounts
 from headwater.model.runs import FlowRun, FlowRunState
 
@@ -35,7 +36,9 @@ def show_addresses(console: Console, stack: Stack, state: State) -> None:
     table.add_row("Airflow", stack.url)
     table.add_row("Headwater's pages", f"{stack.url}/headwater/")
     table.add_row("Log in as", f"admin, password {state.secrets.admin_password}")
-    table.add_row("Drop files into", str(state.outbox))
+    for number, source in enumerate(source for source in SOURCES if source.has_times):
+        table.add_row("" if number else "Drop files into", str(state.outbox(source.kind)))
+    table.add_row("Buckets", "\n".join(_bucket(running) for running in stack.sources if not running.source.has_times))
     table.add_row("Logs", str(state.logs))
     console.print()
     console.print(table)
@@ -53,18 +56,24 @@ def show_problems(console: Console, problems: Sequence[str]) -> None:
 
 
 def _landed(results: Sequence[LessonResult]) -> Table:
-    table = _table("What landed", "dataset, batch", ">in", ">loaded", ">failed", "profiles", ">time")
+    table = _table("What landed", "dataset, batch, source", ">in", ">loaded", ">failed", "profiles", ">time")
     for result in results:
         run, seconds = result.flow_run, result.dag_run.seconds
         batch = run.batch_id if run is not None else None
         counts = run.counts if run is not None else RecordCounts()
         table.add_row(
-            f"{result.lesson.dataset}\n{batch or 'no batch'}",
+            f"{result.lesson.dataset}\n{batch or 'no batch'} from {kind_of(result.lesson.flow)}",
             *(f"{count:,}" for count in (counts.read, counts.loaded, counts.failed)),
             _profiles(run) if run is not None else "",
             f"{seconds:.1f} s" if seconds is not None else "",
         )
     return table
+
+
+def _bucket(running: RunningSource) -> str:
+    url = running.params.get("service_url") or running.params["endpoint"]
+    login = f", keys in {SECRETS_FILE}" if running.source.variable else ", no login"
+    return f"{running.params['bucket_name']} at {url} ({running.source.kind.upper()}{login})"
 
 
 def _profiles(run: FlowRun) -> str:

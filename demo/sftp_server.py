@@ -1,19 +1,19 @@
 """A real SFTP server over one folder, as a process of its own: `python -m demo.sftp_server ROOT HOST_KEY READY`.
 
 Listens on the loopback interface only, on a port that the system picks. User `luma`; the password comes in the
-environment. Once it listens it writes its port and its host key's fingerprint to the file READY.
+environment. Once it listens it writes its address and its host key's fingerprint to the file READY.
 """
 
 import asyncio
 import hmac
-import json
 import os
 import sys
 from pathlib import Path
 
 import asyncssh
 
-from demo.credentials import SFTP_PASSWORD_VARIABLE, SFTP_USERNAME
+from demo.announce import announce
+from demo.credentials import SFTP_PASSWORD_VARIABLE, USERNAME
 
 
 class _Login(asyncssh.SSHServer):
@@ -30,7 +30,7 @@ class _Login(asyncssh.SSHServer):
 
     def validate_password(self, username: str, password: str) -> bool:
         right_password = hmac.compare_digest(password.encode(), self._password.encode())
-        return right_password and username == SFTP_USERNAME
+        return right_password and username == USERNAME
 
 
 def host_key(path: Path) -> asyncssh.SSHKey:
@@ -53,10 +53,8 @@ async def serve(root: Path, key: asyncssh.SSHKey, password: str, ready: Path) ->
         sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=os.fsencode(root)),
         allow_scp=False,
     )
-    described = json.dumps({"port": server.get_port(), "host_key": key.get_fingerprint()})
-    unfinished = ready.with_suffix(".part")
-    unfinished.write_text(described, encoding="utf-8")
-    unfinished.replace(ready)
+    params = {"host": "127.0.0.1", "port": server.get_port(), "username": USERNAME, "host_key": key.get_fingerprint()}
+    announce(ready, params)
     await server.wait_closed()
 
 

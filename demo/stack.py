@@ -1,4 +1,4 @@
-"""Starts everything: SFTP server, Airflow's database and components, and the example's documents."""
+"""Starts everything: sample sources, Airflow's database and components, and the example's documents."""
 
 import json
 import socket
@@ -13,12 +13,13 @@ from rich.console import Console
 
 from demo.airflow_api import AirflowApi
 from demo.console import step
-from demo.data import file_contents, sample_data, write_files
-from demo.documents import SftpAddress, documents_to_apply, render_documents
+from demo.data import demo_files, sample_data, write_files
+from demo.documents import documents_to_apply, render_documents
 from demo.environment import api_url, stack_environment
 from demo.errors import DemoError
 from demo.lessons import LESSONS
 from demo.processes import Child, ProcessTree
+from demo.sources import SOURCES, RunningSource, start_sources, wait_for_sources
 from demo.state import REPOSITORY, State
 
 PREFERRED_PORT: Final = 8080
@@ -34,7 +35,7 @@ class Stack:
 
     port: int
     environment: Mapping[str, str]
-    sftp: SftpAddress
+    sources: tuple[RunningSource, ...]
 
     @property
     def url(self) -> str:
@@ -64,16 +65,19 @@ def start_stack(state: State, tree: ProcessTree, port: int, webhook_url: str, co
         DemoError: Something did not start.
     """
     environment = stack_environment(state, port)
-    with step(console, "Sample files on an SFTP server"):
+    with step(console, "Sample files on SFTP, FTPS and FTP servers, in S3 and GCS buckets"):
         migration = _start_migration(state, tree, environment)
-        write_files(state.outbox, file_contents(sample_data()))
-        sftp = _start_sftp(state, tree, environment)
+        _put_samples(state)
+        start_sources(state, tree, environment)
+        sources = wait_for_sources(state, tree)
     with step(console, "Airflow's database"):
-        render_documents(state.rendered, sftp=sftp, webhook_url=webhook_url)
+        render_documents(state.rendered, sources=sources, webhook_url=webhook_url)
         apply = _start_apply(state, tree, environment)
         _finish_migration(state, tree, migration)
-    connection = sftp.airflow_connection(state.secrets.sftp_password)
-    stack = Stack(port=port, environment=environment | {"AIRFLOW_CONN_LUMA_SFTP": connection}, sftp=sftp)
+    connections = {
+        f"AIRFLOW_CONN_{running.source.account.upper()}": running.airflow_connection(environment) for running in sources
+    }
+    stack = Stack(port=port, environment=environment | connections, sources=sources)
     for component in (("api-server",), ("dag-processor",), ("scheduler", "--skip-serve-logs")):
         start_component(tree, stack, *component)
     with step(console, "The example's documents: schemas, datasets, merge policies, dataflows"):
@@ -106,14 +110,10 @@ def _dags_are_there(api: AirflowApi) -> bool | None:
     return {lesson.flow for lesson in LESSONS} <= api.dag_ids() or None
 
 
-def _start_sftp(state: State, tree: ProcessTree, environment: Mapping[str, str]) -> SftpAddress:
-    ready = state.root / "sftp-server.json"
-    ready.unlink(missing_ok=True)
-    host_key = state.root / "sftp-host-key"
-    command = [sys.executable, "-m", "demo.sftp_server", str(state.sftp_root), str(host_key), str(ready)]
-    tree.start("sftp-server", command, environment, REPOSITORY)
-    described = tree.wait_for("the SFTP server", lambda: ready if ready.exists() else None, _START_TIMEOUT_SECONDS)
-    return SftpAddress(**json.loads(described.read_text(encoding="utf-8")))
+def _put_samples(state: State) -> None:
+    contents = demo_files(sample_data())
+    for source in SOURCES:
+        write_files(state.outbox(source.kind), {source.file: contents[source.file]})
 
 
 def _start_apply(state: State, tree: ProcessTree, environment: Mapping[str, str]) -> Child:

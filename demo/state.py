@@ -14,6 +14,12 @@ REPOSITORY = Path(__file__).parents[1]
 """The checkout."""
 EXAMPLES = REPOSITORY / "examples" / "luma"
 """The documents of the Luma example."""
+OUTLETS = REPOSITORY / "examples" / "luma-outlets"
+"""The documents that add the outlets to it."""
+SERVED_FOLDERS = ("sftp", "ftps", "ftp", "s3", "gcs")
+"""The kinds of sample sources; each has a folder of its own with what its server is given."""
+SECRETS_FILE = "secrets.json"
+"""Name of the file in the demo's folder that keeps passwords and keys."""
 
 _MARKER = "headwater-demo"
 
@@ -24,6 +30,9 @@ class Secrets:
 
     admin_password: str
     sftp_password: str
+    ftps_password: str
+    ftp_password: str
+    s3_secret_key: str
     webhook_secret: str
     fernet_key: str
     api_secret_key: str
@@ -35,6 +44,9 @@ class Secrets:
         return cls(
             admin_password=secrets.token_urlsafe(9),
             sftp_password=secrets.token_urlsafe(24),
+            ftps_password=secrets.token_urlsafe(24),
+            ftp_password=secrets.token_urlsafe(24),
+            s3_secret_key=secrets.token_urlsafe(30),
             webhook_secret=secrets.token_urlsafe(32),
             fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             api_secret_key=secrets.token_urlsafe(32),
@@ -68,8 +80,9 @@ class State:
         root.mkdir(parents=True, exist_ok=True)
         root.chmod(0o700)
         (root / _MARKER).touch()
-        state = cls(root=root, secrets=_secrets(root / "secrets.json"))
-        for folder in (state.airflow_home, state.headwater_home, state.outbox, state.logs, state.rendered):
+        state = cls(root=root, secrets=_secrets(root / SECRETS_FILE))
+        outboxes = (state.outbox(kind) for kind in SERVED_FOLDERS)
+        for folder in (state.airflow_home, state.headwater_home, state.logs, state.rendered, *outboxes):
             folder.mkdir(parents=True, exist_ok=True)
         return state
 
@@ -83,15 +96,17 @@ class State:
         """Headwater's home: catalog, lake, profiles, diagnostics."""
         return self.root / "headwater"
 
-    @property
-    def sftp_root(self) -> Path:
-        """What the SFTP server shows as `/`."""
-        return self.root / "sftp"
+    def source_root(self, kind: str) -> Path:
+        """What the server of a kind shows as `/`, or is given to begin with."""
+        return self.root / kind
 
-    @property
-    def outbox(self) -> Path:
-        """The folder on the SFTP server into which Luma's systems drop their files."""
-        return self.sftp_root / "outbox"
+    def outbox(self, kind: str) -> Path:
+        """The folder on that server into which Luma's systems drop their files."""
+        return self.source_root(kind) / "outbox"
+
+    def ready_file(self, kind: str) -> Path:
+        """Where that server says that it can be used."""
+        return self.root / f"{kind}-server.json"
 
     @property
     def logs(self) -> Path:
@@ -100,15 +115,16 @@ class State:
 
     @property
     def rendered(self) -> Path:
-        """Documents that differ from machine to machine: account and webhook."""
+        """Documents that differ from machine to machine: accounts, dataflows, webhook."""
         return self.root / "documents"
 
 
 def _secrets(path: Path) -> Secrets:
-    if path.exists():
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return Secrets(**stored)
+    """Read what an earlier run made up; what it did not need yet is made up now."""
     made = Secrets.generate()
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(json.dumps({field.name: getattr(made, field.name) for field in fields(made)}), encoding="utf-8")
-    return made
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    values = {field.name: stored.get(field.name, getattr(made, field.name)) for field in fields(made)}
+    if values != stored:
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(values), encoding="utf-8")
+    return Secrets(**values)

@@ -18,6 +18,7 @@ from demo.processes import ProcessTree
 from demo.receiver import Receiver
 from demo.report import show_addresses, show_problems, show_results
 from demo.results import collect_results
+from demo.sources import kind_of
 from demo.stack import Stack, choose_port, start_component, start_stack, wait_until_ready
 from demo.state import State
 from demo.task_logs import readable_lines, task_log
@@ -52,7 +53,7 @@ def run_tour(options: Options, console: Console) -> bool:
 
 def _run(api: AirflowApi, tree: ProcessTree, state: State, console: Console, number: int) -> DagRun:
     lesson = LESSONS[number]
-    with step(console, f"Dataflow {lesson.flow}") as progress:
+    with step(console, f"Dataflow {lesson.flow}, from {kind_of(lesson.flow)}") as progress:
         run = run_lesson(api, tree, lesson, progress)
         if run.state != "success":
             progress.fail()

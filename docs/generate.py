@@ -21,9 +21,9 @@ from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
 from connectors.errors import ConnectorError
-from connectors.registry import config_model, connector_kinds
 from headwater.cli.app import app
 from headwater.errors import HeadwaterError
+from headwater.flows.account_types import account_model, account_types
 from headwater.model.documents import RESOURCE_TYPES
 from headwater.settings import PREFIX, Settings
 
@@ -86,10 +86,10 @@ def cli() -> str:
 
 
 def connectors() -> str:
-    """Every kind of connector that comes with Headwater and the parameters of its accounts."""
+    """Every type of account that comes with Headwater, connectors and keys, and its parameters."""
     parts: list[str] = []
-    for kind in connector_kinds():
-        model = config_model(kind)
+    for kind in account_types():
+        model = account_model(kind)
         rows = [
             (f"`{name}`", _type(field.annotation), _default(field), _line(field.description or field.title or ""))
             for name, field in model.model_fields.items()

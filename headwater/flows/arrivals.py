@@ -6,7 +6,7 @@ from datetime import datetime
 
 from connectors.base import RemoteFile
 from headwater.catalog.ledger import FileVersion
-from headwater.flows.selection import file_matcher, marker_of, seconds_to_wait, version_of
+from headwater.flows.selection import file_matcher, marker_of, orphaned_markers, seconds_to_wait, version_of
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Source
 
@@ -35,6 +35,7 @@ class ArrivalWatch:
     """
 
     def __init__(self, source: Source, told: Collection[str] = ()) -> None:
+        self._source = source
         self._matches = file_matcher(source)
         self._readiness = source.ready
         self._told = set(told)
@@ -48,10 +49,11 @@ class ArrivalWatch:
     def look(self, files: Sequence[RemoteFile], *, now: datetime) -> int:
         """How many versions in this listing are complete and were not told before; they count as told now."""
         listed = {file.path: version_of(file) for file in files}
+        orphans = orphaned_markers(listed, self._source)
         versions = {
             _digest(version, self._beside(path, listed)): version
             for path, version in listed.items()
-            if self._matches(path)
+            if self._matches(path) and path not in orphans
         }
         self._seen = {digest: self._seen.get(digest, now) for digest in versions}
         arrived = {

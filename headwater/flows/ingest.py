@@ -21,6 +21,7 @@ from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.fetch import FetchedFile, fetch_file
 from headwater.flows.fetch_part import fetch_part
 from headwater.flows.heartbeat import Heartbeat
+from headwater.flows.pgp.decryptor import GnupgDecryptor, open_decryptor
 from headwater.flows.plans import compile_run_plan, format_options
 from headwater.flows.workspace import Workspace
 from headwater.formats import FormatOptions
@@ -180,6 +181,7 @@ class _GroupReader:
     progress: Progress
     heartbeat: Heartbeat
     storm: storms.StormWatch
+    decryptor: GnupgDecryptor | None
 
     def read(self, file: SourceFile) -> None:
         """Read one file, unless it is gone, was changed meanwhile, or its bytes are known."""
@@ -234,6 +236,7 @@ class _GroupReader:
             options=self.options,
             row_limit=self.context.request.row_limit,
             part=part,
+            decryptor=self.decryptor,
         )
         for chunk in reader:
             self.sink.write(chunk.rows, file.id)
@@ -247,6 +250,8 @@ class _GroupReader:
             self.heartbeat.beat()
             if chunk.errors and self._is_lost(reader, stream, file, part):
                 break
+        if self.decryptor is not None and tally.stopped is None:
+            self.decryptor.verify()
         tally.input_bytes += size_bytes
         prefix = "" if part is None else f"part {part.number}: "
         tally.notes.extend(prefix + note for note in reader.report.notes)
@@ -298,6 +303,7 @@ def _read_group(
     with ExitStack() as stack:
         connector = stack.enter_context(workspace.connect(context.source.account))
         rejected = stack.enter_context(workspace.diagnostics.writer(context.batch_id, group))
+        decryptor = stack.enter_context(open_decryptor(context.source.encryption, workspace.accounts))
         stage = stack.enter_context(_stage(workspace, context, group)) if context.request.loads else None
         reader = _GroupReader(
             workspace=workspace,
@@ -311,6 +317,7 @@ def _read_group(
             progress=progress,
             heartbeat=Heartbeat(workspace, context.run.id),
             storm=_storm_watch(workspace, context, others),
+            decryptor=decryptor,
         )
         _read_files(reader, group)
     staged = stage.result if stage is not None else ()

@@ -23,7 +23,15 @@ from headwater.flows.readiness import (
     judge,
     remarks,
 )
-from headwater.flows.selection import Window, file_matcher, files_beside, marker_of, seconds_to_wait, version_of
+from headwater.flows.selection import (
+    Window,
+    file_matcher,
+    files_beside,
+    marker_of,
+    orphaned_markers,
+    seconds_to_wait,
+    version_of,
+)
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Readiness
 from headwater.model.manifest import Expected
@@ -47,7 +55,10 @@ class Candidate:
 
 @dataclass(slots=True, kw_only=True)
 class Listing:
-    """What one look at the source found: files that may be taken now, and what the others wait for, by path."""
+    """What one look at the source found: files that may be taken now, and what the others wait for, by path.
+
+    `orphans` are markers of files that were never there.
+    """
 
     looked_at: datetime
     ready: list[Candidate] = field(default_factory=list)
@@ -55,6 +66,7 @@ class Listing:
     held: int = 0
     untimed: int = 0
     indistinct: int = 0
+    orphans: list[str] = field(default_factory=list)
 
     @property
     def seconds_to_wait(self) -> float | None:
@@ -73,6 +85,9 @@ class Listing:
                 f"{self.indistinct} files have neither a time nor a version at this source: a change that keeps "
                 "a file's size is not noticed. An FTP server's times can be used once the account has its `time_zone`"
             )
+        if self.orphans:
+            markers = "1 marker is" if len(self.orphans) == 1 else f"{len(self.orphans)} markers are"
+            notes.append(f"{markers} without a file, such as {min(self.orphans)!r}; nothing waits for it")
         return notes + remarks(self.waiting)
 
 
@@ -91,13 +106,23 @@ def look(workspace: Workspace, context: RunContext) -> Listing:
         beside: set[str] = set()
         if ready.marker is not None or ready.manifest is not None:
             pages = list(pages)
-            beside = files_beside([file.path for page in pages for file in page], context.source)
+            paths = [file.path for page in pages for file in page]
+            orphans = orphaned_markers(paths, context.source)
+            listing.orphans = _never_seen(workspace, context, orphans)
+            beside = files_beside(paths, context.source) | orphans.keys()
         for page in pages:
             _add_new(workspace, context, [file for file in page if file.path not in beside], listing)
         incomplete = _unmarked(listing, ready, beside)
         incomplete |= _against_manifests(workspace, context, connector, listing, beside)
     _hold_incomplete(workspace, context, listing, incomplete)
     return listing
+
+
+def _never_seen(workspace: Workspace, context: RunContext, orphans: Mapping[str, str]) -> list[str]:
+    """Those of the orphaned markers whose files were never taken; those of the others were left behind."""
+    files = {stored_path(file): stored_path(marker) for marker, file in orphans.items()}
+    known = workspace.catalog.ledger.known(context.flow.name, list(files))
+    return [marker for file, marker in files.items() if file not in known]
 
 
 def _pages(workspace: Workspace, context: RunContext, files: Iterator[RemoteFile]) -> Iterator[list[RemoteFile]]:

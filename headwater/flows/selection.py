@@ -122,6 +122,31 @@ def files_beside(paths: Collection[str], source: Source) -> set[str]:
     return wanted.intersection(paths)
 
 
+def orphaned_markers(paths: Collection[str], source: Source) -> dict[str, str]:
+    """Those of the listed paths that are markers of files which are not there, and the paths of these files.
+
+    Only names that the source would take for data are looked at. What has a marker of its own is a data file, whatever
+    its name looks like. One marker for a whole folder is never without its file.
+    """
+    marker = source.ready.marker
+    if marker is None or "{file}" not in marker:
+        return {}
+    present = set(paths)
+    first, *others = (re.escape(part) for part in marker.split("{file}"))
+    names = re.compile(first + "(?P<file>.+)" + "(?P=file)".join(others), re.DOTALL)
+    matches = file_matcher(source)
+    orphans = {}
+    for path in present:
+        folder, name = posixpath.split(path)
+        found = names.fullmatch(name)
+        if found is None or not matches(path) or marker_of(path, marker) in present:
+            continue
+        marked = posixpath.join(folder, found["file"])
+        if marked not in present:
+            orphans[path] = marked
+    return orphans
+
+
 def seconds_to_wait(
     modified_at: datetime | None, since: datetime | None, *, now: datetime, readiness: Readiness
 ) -> float:

@@ -1,7 +1,7 @@
 """What is in a file: itself, or what its wrappers hold, as one stream after the other.
 
 A file may be compressed, may be an archive, and the archive's members may be compressed: at most three layers, of which
-one is an archive. What a layer is, its first bytes say.
+one is an archive. All of that may be encrypted with OpenPGP, a layer around it. What a layer is, its first bytes say.
 """
 
 from collections.abc import Iterator
@@ -11,16 +11,20 @@ from typing import BinaryIO, Final, cast
 
 from headwater.errors import FileError
 from headwater.formats.blocks import FILE_EMPTY, FILE_MISMATCH
-from headwater.formats.compression import CompressionName, compression_of, decompressed
+from headwater.formats.compression import CompressionName, Gate, compression_of, decompressed
 from headwater.formats.expansion import Allowance
 from headwater.formats.members import Member
 from headwater.formats.options import FormatOptions
+from headwater.formats.pgp import Decryptor, is_pgp
 from headwater.formats.source import ByteSource
 from headwater.formats.tar import BLOCK, is_tar, tar_members
 from headwater.formats.zip import MAGIC as ZIP_MAGIC
 from headwater.formats.zip import zip_members
 
 MAX_LAYERS: Final = 3
+"""Below the encryption."""
+PGP: Final = "pgp"
+"""Name of the layer that is an OpenPGP message."""
 _PEEK_BYTES: Final = 4096
 _SPOOL_BYTES: Final = 1024 * 1024
 _DECLARED: Final = {
@@ -41,7 +45,7 @@ _UNSUPPORTED: Final[dict[bytes, str]] = {
     b"ORC": "an ORC file",
     b"\xd0\xcf\x11\xe0": "an old Office document",
     b"%PDF": "a PDF document",
-    b"-----BEGIN PGP": "encrypted or signed with OpenPGP",
+    b"-----BEGIN PGP": "an OpenPGP key or signature, and no message",
 }
 
 
@@ -52,7 +56,7 @@ class Content:
     Attributes:
         file: The file's path; for a member of an archive `ARCHIVE!/MEMBER`.
         source: Its bytes, to be read before the next content is asked for.
-        layers: What was taken off, outermost first: `gzip`, `bzip2`, `deflate`, `zstd`, `zip`, `tar`.
+        layers: What was taken off, outermost first: `pgp`, `gzip`, `bzip2`, `deflate`, `zstd`, `zip`, `tar`.
         is_member: Whether it comes out of an archive.
     """
 
@@ -62,7 +66,9 @@ class Content:
     is_member: bool
 
 
-def open_contents(stream: BinaryIO, *, file: str, options: FormatOptions | None = None) -> Iterator[Content]:
+def open_contents(
+    stream: BinaryIO, *, file: str, options: FormatOptions | None = None, decryptor: Decryptor | None = None
+) -> Iterator[Content]:
     """All contents of a file, one at a time: one, or those of an archive's members that are not empty.
 
     Nothing is copied, but for a ZIP archive that is itself compressed or comes from a stream that cannot be wound back:
@@ -72,11 +78,12 @@ def open_contents(stream: BinaryIO, *, file: str, options: FormatOptions | None 
         stream: The file's bytes; not closed here.
         file: Its path.
         options: Says what it is declared to be wrapped in, and how large it may become.
+        decryptor: Has the keys if it is encrypted. Only reading to the end tells that a message is right.
 
     Raises:
         FileError: "106" for a file or an archive without content; "200" for what is damaged, refused or not supported.
     """
-    opener = _Opener(stream, file, options or FormatOptions())
+    opener = _Opener(stream, file, options or FormatOptions(), decryptor)
     any_content = False
     for content in opener.open():
         any_content = True
@@ -92,6 +99,8 @@ def find_wrapper(source: ByteSource, *, file: str, options: FormatOptions) -> st
         FileError: "200" for what is not supported.
     """
     start = source.peek(_PEEK_BYTES)
+    if is_pgp(start):
+        return PGP
     wrapper = next(iter(_DECLARED.get(options.compression_type or "", ())), None) or _wrapper_of(start)
     if wrapper is None:
         _refuse_unsupported(start, file)
@@ -101,8 +110,9 @@ def find_wrapper(source: ByteSource, *, file: str, options: FormatOptions) -> st
 class _Opener:
     """Takes the layers off one file."""
 
-    def __init__(self, stream: BinaryIO, file: str, options: FormatOptions) -> None:
+    def __init__(self, stream: BinaryIO, file: str, options: FormatOptions, decryptor: Decryptor | None) -> None:
         self._stream = stream
+        self._decryptor = decryptor
         self._file = file
         self._expected = _DECLARED.get(options.compression_type or "", ())
         self._declared = options.compression_type
@@ -117,7 +127,31 @@ class _Opener:
     def open(self) -> Iterator[Content]:
         if not self._source.peek(1):
             raise FileError(f"{self._file}: the file is empty (0 bytes)", code=FILE_EMPTY)
+        if is_pgp(self._source.peek(_PEEK_BYTES)):
+            return self._decrypt()
+        if self._decryptor is not None and self._decryptor.required:
+            raise FileError(
+                f"{self._file}: the file is not encrypted with OpenPGP, and `source.encryption` requires that. Nothing "
+                "of it is loaded. Have it encrypted, or set `required: false`.",
+                code=FILE_MISMATCH,
+            )
         return self._unwrap(Content(file=self._file, source=self._source, layers=(), is_member=False))
+
+    def _decrypt(self) -> Iterator[Content]:
+        """What an encrypted file holds; at the end, what is left of it is read, so that all of it is verified."""
+        if self._decryptor is None:
+            raise FileError(
+                f"{self._file}: the file is encrypted or signed with OpenPGP, and the dataflow has no "
+                "`source.encryption` that names the key. Add it, or have the file sent as it is.",
+                code=FILE_MISMATCH,
+            )
+        decrypted = self._decryptor.decrypt(self._source, file=self._file)
+        inner = ByteSource(Gate(decrypted, self._allowance, file=self._file, name=PGP))
+        if not inner.peek(1):
+            raise FileError(f"{self._file}: the file is empty (0 bytes in the OpenPGP message)", code=FILE_EMPTY)
+        yield from self._unwrap(Content(file=self._file, source=inner, layers=(PGP,), is_member=False))
+        while inner.read(_SPOOL_BYTES):
+            pass
 
     def _unwrap(self, content: Content) -> Iterator[Content]:
         wrapper = self._wrapper(content)
@@ -140,11 +174,17 @@ class _Opener:
     def _wrapper(self, content: Content) -> str | None:
         """What is to be taken off here, None if nothing."""
         start = content.source.peek(_PEEK_BYTES)
-        depth = len(content.layers)
+        depth = len(content.layers) - content.layers.count(PGP)
         wrapper = _wrapper_of(start)
         if not content.is_member and depth < len(self._expected):
             wrapper = self._as_declared(wrapper, depth, start)
         if wrapper is None:
+            if content.layers and is_pgp(start):
+                raise FileError(
+                    f"{content.file}: is an OpenPGP message within {', '.join(content.layers)}; only a file that is "
+                    "encrypted as a whole is decrypted. Pack first, then encrypt.",
+                    code=FILE_MISMATCH,
+                )
             _refuse_unsupported(start, content.file)
         elif depth == MAX_LAYERS or (content.is_member and wrapper in ("zip", "tar")):
             raise FileError(

@@ -1,11 +1,30 @@
 """What a dataflow may say about the format of its files."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from headwater.formats.blocks import Limits
 from headwater.model.base import Document
+
+CompressionType = Literal["bzip2", "gzip", "deflate", "zipDeflate", "tarGzip", "tar", "zstd"]
+"""AEP's names of what a file is wrapped in (sources.md, section 6), and `zstd`."""
+
+_COMPRESSION_TYPES: Final[dict[str, CompressionType]] = {
+    "bzip2": "bzip2",
+    "bz2": "bzip2",
+    "gzip": "gzip",
+    "gz": "gzip",
+    "deflate": "deflate",
+    "zipdeflate": "zipDeflate",
+    "zip": "zipDeflate",
+    "targzip": "tarGzip",
+    "tar.gz": "tarGzip",
+    "tgz": "tarGzip",
+    "tar": "tar",
+    "zstd": "zstd",
+    "zst": "zstd",
+}
 
 
 class FormatOptions(Document):
@@ -18,7 +37,8 @@ class FormatOptions(Document):
         encoding: CSV: of the text; the three of UTF-16 hold for JSON too. A byte order mark goes before it.
         null_marker: CSV: a field of exactly this text has no value.
         max_record_bytes: A longer record is rejected.
-        compression_type: What the file is wrapped in, by AEP's names and `zstd`; None leaves it to the content.
+        compression_type: What the file is wrapped in, by AEP's names and `zstd`; None leaves it to the content. Written
+            in any case, or as the ending of a file's name, it becomes AEP's name.
         max_unpacked_bytes: What a packed file may become.
         timestamps: How times are written (`headwater.timestamps.options.TimestampOptions`).
     """
@@ -29,7 +49,7 @@ class FormatOptions(Document):
     encoding: Literal["utf-8", "iso-8859-1", "windows-1252", "utf-16", "utf-16-le", "utf-16-be"] = "utf-8"
     null_marker: str | None = None
     max_record_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
-    compression_type: Literal["bzip2", "gzip", "deflate", "zipDeflate", "tarGzip", "tar", "zstd"] | None = None
+    compression_type: CompressionType | None = None
     max_unpacked_bytes: int = Field(default=100 * 1024**3, ge=1024 * 1024)
     timestamps: dict[str, Any] = Field(default_factory=dict)
 
@@ -42,6 +62,11 @@ class FormatOptions(Document):
     @classmethod
     def _encoding(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("compression_type", mode="before")
+    @classmethod
+    def _compression(cls, value: object) -> object:
+        return _COMPRESSION_TYPES.get(value.lower(), value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _distinct_characters(self) -> "FormatOptions":

@@ -11,7 +11,7 @@ from typing import Literal
 
 from headwater.formats.blocks import Block, Limits
 from headwater.formats.charsets import utf16_of
-from headwater.formats.contents import find_wrapper
+from headwater.formats.contents import PGP, find_wrapper
 from headwater.formats.delimited import delimited_blocks
 from headwater.formats.detect import UTF8_BOM, detect_format
 from headwater.formats.json_text import skip_to_text
@@ -61,6 +61,8 @@ def _divide(
 ) -> Division | Undivided:
     source = ByteSource(tap)
     wrapper = find_wrapper(source, file=file, options=options)
+    if wrapper == PGP:
+        return Undivided(reason="is encrypted with OpenPGP")
     if wrapper is not None:
         archive = wrapper in ("zip", "tar")
         return Undivided(reason=f"is a {wrapper} archive" if archive else f"is compressed with {wrapper}")

@@ -12,6 +12,7 @@ from isal import igzip, isal_zlib
 
 from headwater.formats.compression import compression_of
 from headwater.formats.detect import UTF8_BOM
+from headwater.formats.pgp import is_pgp
 from headwater.formats.tar import BLOCK, is_tar
 
 _LOOK_BYTES: Final = 65_536
@@ -28,7 +29,7 @@ def find_cut(stream: BinaryIO) -> str | None:
 
     Gzip, ZIP and tar have to have their last bytes, Parquet its footer, a JSON array its bracket; a last line without
     an end of line has to be, or to end, a whole JSON object, or to have as many columns as the first line. What cannot
-    be told (bzip2, deflate, zstd, UTF-16) counts as whole; so does an empty file.
+    be told (bzip2, deflate, zstd, binary OpenPGP, UTF-16) counts as whole; so does an empty file.
 
     Args:
         stream: The file's bytes, seekable.
@@ -41,6 +42,8 @@ def find_cut(stream: BinaryIO) -> str | None:
         if compression is not None:
             return None
         tail = _tail(stream)
+        if is_pgp(head):
+            return _cut_of_pgp(head, tail)
         if is_tar(head):
             return _cut_of_tar(tail)
         if head.startswith(b"PAR1"):
@@ -70,6 +73,12 @@ def _cut_of_gzip(stream: BinaryIO) -> str | None:
     except (isal_zlib.IsalError, OSError):  # type: ignore[misc]  # isal's stub has an instance here
         return None  # damaged, which is for the reader to say
     return _cut_of_tar(tail) if is_tar(head) else _cut_of_text(head, tail)
+
+
+def _cut_of_pgp(head: bytes, tail: bytes) -> str | None:
+    """Armor says where it ends; of a binary message, only decrypting it tells."""
+    is_armored = b"-----BEGIN PGP " in head[:100]
+    return "the end of the OpenPGP armor is missing" if is_armored and b"-----END PGP " not in tail else None
 
 
 def _cut_of_tar(tail: bytes) -> str | None:

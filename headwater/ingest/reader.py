@@ -19,6 +19,7 @@ from headwater.formats.lines import line_blocks
 from headwater.formats.options import FormatOptions
 from headwater.formats.parquet import parquet_batches
 from headwater.formats.parquet_rows import ParquetRows
+from headwater.formats.pgp import Decryptor
 from headwater.formats.source import ByteSource
 from headwater.ingest.assemble import Place
 from headwater.ingest.collector import paused_collector
@@ -45,6 +46,7 @@ class FileReader(Iterator[Chunk]):
         options: FormatOptions,
         row_limit: int | None,
         part: FilePart | None,
+        decryptor: Decryptor | None,
     ) -> None:
         self._stream = stream
         self._file = file
@@ -54,7 +56,7 @@ class FileReader(Iterator[Chunk]):
         self._seen = Observations()
         self._part = part
         if part is None:
-            self._contents = open_contents(stream, file=file, options=options)
+            self._contents = open_contents(stream, file=file, options=options, decryptor=decryptor)
             self._begin(next(self._contents))
         else:
             self._contents = iter(())
@@ -231,6 +233,7 @@ def read_file(
     options: FormatOptions | None = None,
     row_limit: int | None = None,
     part: FilePart | None = None,
+    decryptor: Decryptor | None = None,
 ) -> FileReader:
     """Read a file's records, checked and converted, in chunks of bounded size.
 
@@ -247,6 +250,7 @@ def read_file(
         row_limit: Only so many records are read.
         part: What part of a divided file the stream is (`headwater.formats.parts`); None for a whole file. Rows and
             errors are those that reading the whole file gives for these records.
+        decryptor: Has the keys of a file that is encrypted as a whole.
 
     Raises:
         FileError: the file is not what it is declared to be, is empty or damaged. It may come after some chunks, which
@@ -254,5 +258,12 @@ def read_file(
         DocumentError: the options for timestamps are wrong.
     """
     return FileReader(
-        stream, plan, file=file, format=format, options=options or FormatOptions(), row_limit=row_limit, part=part
+        stream,
+        plan,
+        file=file,
+        format=format,
+        options=options or FormatOptions(),
+        row_limit=row_limit,
+        part=part,
+        decryptor=decryptor,
     )

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AwareDatetime, Field, HttpUrl, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, HttpUrl, StringConstraints, field_validator, model_validator
 
 from headwater.model.base import Document, Name
 
@@ -37,7 +37,8 @@ class Resource(Document):
 class Account(Resource):
     """How to reach a source, for runs without Airflow; under Airflow a Connection of the same id comes first.
 
-    `params` are the connector's own (see its page in the reference); a parameter that is secret is a `SecretRef`.
+    `params` are the connector's own (see its page in the reference); a parameter that is secret is a `SecretRef`. An
+    account of type `pgp` is no source, but the keys of encrypted files.
     """
 
     kind: Literal["account"] = "account"
@@ -295,12 +296,39 @@ class Readiness(Document):
         return self
 
 
+class Encryption(Document):
+    """How files come encrypted with OpenPGP, in AEP's words (spec: sources.md, section 12).
+
+    `public_key_id` names the account of type `pgp` with the private key. With `sign_verification_key_id`, the account
+    with the senders' public keys, or with `signer_fingerprints`, each file needs a good signature: by one of these
+    keys. `required` refuses files that are not encrypted.
+    """
+
+    public_key_id: str = Field(min_length=1, max_length=250)
+    sign_verification_key_id: str | None = Field(default=None, min_length=1, max_length=250)
+    signer_fingerprints: tuple[str, ...] = ()
+    required: bool = True
+
+    @field_validator("signer_fingerprints")
+    @classmethod
+    def _fingerprints(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        found = tuple("".join(text.split()).upper() for text in value)
+        for text, written in zip(found, value, strict=True):
+            if len(text) not in (40, 64) or set(text) - set("0123456789ABCDEF"):
+                raise ValueError(
+                    f"{written!r} is no fingerprint of an OpenPGP key: 40 or 64 hexadecimal digits, as "
+                    "`gpg --fingerprint` shows them"
+                )
+        return found
+
+
 class Source(Document):
     """Which files of which account.
 
     `files` is a glob on the name, or on the path below `path` if it has a slash; with `regex:` before it, it is a
     regular expression on the path below `path`. `changed_files` says what becomes of the rows of a file's earlier
     version when a changed one is loaded: `append` keeps them, as AEP does; `supersede` replaces them in one commit.
+    `encryption` names the keys of files that are encrypted with OpenPGP.
     """
 
     account: str
@@ -311,6 +339,7 @@ class Source(Document):
     format_options: dict[str, Any] = Field(default_factory=dict)
     ready: Readiness = Readiness()
     changed_files: Literal["append", "supersede"] = "append"
+    encryption: Encryption | None = None
 
 
 class Target(Document):

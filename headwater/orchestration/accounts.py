@@ -6,8 +6,8 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from connectors.errors import ConfigurationError
-from connectors.registry import config_model, connector_kinds
 from headwater.errors import HeadwaterError, NotFoundError
+from headwater.flows.account_types import account_model, account_types
 from headwater.flows.accounts import AccountResolver, ResolvedAccount
 from headwater.orchestration.names import CONNECTION_TYPE_PREFIX, STANDARD_FIELDS
 
@@ -22,7 +22,7 @@ class AirflowAccounts:
         """See `AccountResolver.resolve`.
 
         Raises:
-            HeadwaterError: the Connection's type is none of our connector kinds.
+            HeadwaterError: the Connection's type is none of our account types.
         """
         try:
             connection = BaseHook.get_connection(account)
@@ -41,7 +41,7 @@ class AirflowAccounts:
 
 
 def account_from_connection(connection: Connection) -> ResolvedAccount:
-    """The connector's kind and configuration that a Connection stands for.
+    """The type of account and its parameters that a Connection stands for: a connector's kind, or `pgp`.
 
     The type is `headwater_<kind>`, or plainly the kind. Host, port, login and password stand for the fields that
     `STANDARD_FIELDS` names; `extra` holds the others under their own names. Empty values count as not given.
@@ -51,9 +51,9 @@ def account_from_connection(connection: Connection) -> ResolvedAccount:
     """
     kind = (connection.conn_type or "").removeprefix(CONNECTION_TYPE_PREFIX)
     try:
-        known = config_model(kind).model_fields
+        known = account_model(kind).model_fields
     except ConfigurationError:
-        types = ", ".join(CONNECTION_TYPE_PREFIX + kind for kind in connector_kinds())
+        types = ", ".join(CONNECTION_TYPE_PREFIX + kind for kind in account_types())
         raise HeadwaterError(
             f"Connection {connection.conn_id!r} has type {connection.conn_type!r}, which no connector reads. "
             f"Change its type to one of: {types}."

@@ -1,4 +1,4 @@
-"""What Airflow calls when somebody presses "Test" on one of our Connections. One class per connector kind."""
+"""What Airflow calls when somebody presses "Test" on one of our Connections. One class per type of account."""
 
 from functools import cache
 from typing import ClassVar
@@ -6,9 +6,12 @@ from typing import ClassVar
 from airflow.sdk import BaseHook
 
 from connectors.errors import ConnectorError
-from connectors.registry import connector_kinds, create_connector
+from connectors.registry import create_connector
 from headwater.errors import HeadwaterError
 from headwater.flows.account_check import Outcome, check_connector
+from headwater.flows.account_types import account_types
+from headwater.flows.pgp.decryptor import describe_keys
+from headwater.model.pgp import PGP
 from headwater.orchestration.accounts import account_from_connection
 from headwater.orchestration.names import CONNECTION_TYPE_PREFIX, hook_class_name, hook_name
 
@@ -16,7 +19,7 @@ _MODULE = __name__
 
 
 class SourceHook(BaseHook):
-    """Tests a Connection with the connector's own check. The classes for the kinds are its children."""
+    """Tests a Connection: with the connector's own check, or whether the keys are any. The types have child classes."""
 
     conn_type: ClassVar[str]
     hook_name: ClassVar[str]
@@ -27,9 +30,14 @@ class SourceHook(BaseHook):
         self.conn_id = conn_id
 
     def test_connection(self) -> tuple[bool, str]:
-        """Reach the source, verify it, log in, list and read; says of each step what was seen or what failed."""
+        """Reach the source, verify it, log in, list and read; says of each step what was seen or what failed.
+
+        Of keys, says which they are.
+        """
         try:
             account = account_from_connection(self.get_connection(self.conn_id))
+            if account.kind == PGP:
+                return True, describe_keys(account, name=self.conn_id)
             connector = create_connector(account.kind, account.config)
             try:
                 steps = check_connector(connector)
@@ -43,14 +51,14 @@ class SourceHook(BaseHook):
 
 @cache
 def hook_class(kind: str) -> type[SourceHook]:
-    """The hook of a connector kind."""
+    """The hook of a type of account."""
     attributes = {"conn_type": CONNECTION_TYPE_PREFIX + kind, "hook_name": hook_name(kind), "__module__": _MODULE}
     return type(hook_class_name(kind), (SourceHook,), attributes)
 
 
 def __getattr__(name: str) -> type[SourceHook]:
     """Airflow imports the classes by name; kinds may come from other people's packages."""
-    for kind in connector_kinds():
+    for kind in account_types():
         if hook_class_name(kind) == name:
             return hook_class(kind)
     raise AttributeError(f"module {_MODULE!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Connection types for Airflow's forms: one per connector kind, its fields from the connector's configuration."""
+"""Connection types for Airflow's forms: one per type of account, its fields from the type's parameters."""
 
 import logging
 from typing import Any
@@ -7,11 +7,12 @@ from pydantic.fields import FieldInfo
 
 from connectors.errors import ConfigurationError
 from connectors.registry import config_model, connector_kinds
+from headwater.model.pgp import PGP, PgpKeys
 from headwater.orchestration.names import CONNECTION_TYPE_PREFIX, STANDARD_FIELDS, hook_class_name, hook_name
 
 logger = logging.getLogger(__name__)
 
-_MULTILINE = ("private_key", "known_hosts", "ca_certificate", "service_account_key")
+_MULTILINE = ("private_key", "public_keys", "known_hosts", "ca_certificate", "service_account_key")
 """Fields that hold text of several lines, which a one-line password field would join."""
 
 
@@ -27,7 +28,7 @@ def get_provider_info() -> dict[str, Any]:
 
 def _connection_types() -> list[dict[str, Any]]:
     types = []
-    for kind in connector_kinds():
+    for kind in (*connector_kinds(), PGP):
         try:
             types.append(_connection_type(kind))
         except ConfigurationError as error:
@@ -36,7 +37,7 @@ def _connection_types() -> list[dict[str, Any]]:
 
 
 def _connection_type(kind: str) -> dict[str, Any]:
-    model = config_model(kind)
+    model = PgpKeys if kind == PGP else config_model(kind)  # flows, where the two meet, are not for parsing Dags
     properties = model.model_json_schema(by_alias=False)["properties"]
     standard = {field: name for field, name in STANDARD_FIELDS.items() if name in properties}
     return {

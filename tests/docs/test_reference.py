@@ -9,9 +9,9 @@ import pytest
 from typer.main import get_command
 
 from connectors.errors import ConnectorError
-from connectors.registry import connector_kinds
 from headwater.cli.app import app
 from headwater.errors import HeadwaterError
+from headwater.flows.account_types import account_types
 from headwater.model.documents import RESOURCE_TYPES
 from headwater.model.yaml import parse_document
 from headwater.settings import PREFIX, Settings
@@ -82,8 +82,8 @@ def test_every_command_can_print_json(name: str) -> None:
     assert "| `--json` |" in section
 
 
-@pytest.mark.parametrize("kind", connector_kinds())
-def test_every_connector_is_in_the_reference(kind: str) -> None:
+@pytest.mark.parametrize("kind", account_types())
+def test_every_type_of_account_is_in_the_reference(kind: str) -> None:
     assert f"## {kind}\n" in page("connectors")
 
 

@@ -116,16 +116,20 @@ def test_everything_is_right_the_first_time(first: Demo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dataset", "records", "profiles"),
+    ("dataset", "source", "records", "profiles"),
     [
-        ("luma_loyalty_dataset", "1,000", "1,000 new"),
-        ("luma_crm_dataset", "1,000", "1,000 new"),
-        ("luma_product_catalog_dataset", "92", "92 lookup"),
-        ("luma_offline_purchase_events_dataset", "1,000", "1,000 events"),
+        ("luma_loyalty_dataset", "SFTP", "1,000", "1,000 new"),
+        ("luma_crm_dataset", "FTPS", "1,000", "1,000 new"),
+        ("luma_product_catalog_dataset", "FTP", "92", "92 lookup"),
+        ("luma_offline_purchase_events_dataset", "S3", "1,000", "1,000 events"),
+        ("luma_outlet_purchase_events_dataset", "GCS", "250", "250 events"),
     ],
 )
-def test_tables_show_what_landed_and_who_was_told(first: Demo, dataset: str, records: str, profiles: str) -> None:
-    landed = re.search(rf"\n{dataset} +{records} +{records} +0 {profiles} +[\d.]+ s *\n(\w+) *\n", first.output)
+def test_tables_show_what_landed_and_who_was_told(
+    first: Demo, dataset: str, source: str, records: str, profiles: str
+) -> None:
+    counts = rf"{dataset} +{records} +{records} +0 {profiles} +[\d.]+ s *"
+    landed = re.search(rf"\n{counts}\n(\w+) from {source} *\n", first.output)
     assert landed is not None, first.output
     told = rf"{dataset} +ing_load_success +valid *\n{landed[1]} +ig_load_success +valid *\n +ps_load_success +valid *\n"
     assert re.search(told, first.output), first.output
@@ -148,7 +152,7 @@ def test_table_shows_daniel_under_each_merge_policy(first: Demo, policy: str, as
 
 
 def test_a_second_demo_finds_no_new_files_and_stays_up(second: Demo) -> None:
-    for flow in ("luma-loyalty", "luma-crm", "luma-products", "luma-offline-purchases"):
+    for flow in ("luma-loyalty", "luma-crm", "luma-products", "luma-offline-purchases", "luma-outlet-purchases"):
         assert f"{flow}: no new files" in second.output
     assert "Everything is as the worked example says." in second.output
     assert "Stopped; nothing is left running." in second.output
@@ -158,6 +162,10 @@ def test_a_second_demo_finds_no_new_files_and_stays_up(second: Demo) -> None:
 def test_addresses_and_login_are_shown(second: Demo) -> None:
     assert re.search(r"Airflow +http://127\.0\.0\.1:\d+ *\n", second.output)
     assert re.search(r"Headwater's pages +http://127\.0\.0\.1:\d+/headwater/ *\n", second.output)
+    for kind in ("sftp", "ftps", "ftp"):
+        assert re.search(rf"\n.* /\S+/{kind}/outbox *\n", second.output)
+    assert re.search(r"luma-exchange at http://127\.0\.0\.1:\d+ \(S3, keys in secrets\.json\)", second.output)
+    assert re.search(r"luma-outlets at http://127\.0\.0\.1:\d+ \(GCS, no login\)", second.output)
     assert re.search(r"Log in as +admin, password \S+ *\n", second.output)
 
 

@@ -28,9 +28,11 @@ def luma(tmp_path: Path) -> Iterator[Installation]:
         yield installation
 
 
-def flow(luma: Installation, *, changed_files: str = "append", **ready: object) -> Dataflow:
+def flow(
+    luma: Installation, *, changed_files: str = "append", files: str = "luma-loyalty*.json*", **ready: object
+) -> Dataflow:
     document = luma.flow(LOYALTY).to_authored()
-    source = document["source"] | {"files": "luma-loyalty*.json*", "ready": ready, "changed_files": changed_files}
+    source = document["source"] | {"files": files, "ready": ready, "changed_files": changed_files}
     return Dataflow.from_json(document | {"source": source})
 
 
@@ -57,6 +59,28 @@ def test_a_file_waits_for_its_marker(luma: Installation) -> None:
     assert_waits(run(luma, document), f"1 file is without its marker, such as {PATH!r}{TAIL}")
     luma.put(f"{NAME}.ok", b"")
     assert run(luma, document).files == 1
+
+
+def test_a_marker_without_its_file_is_told_and_not_waited_for(luma: Installation) -> None:
+    document = flow(luma, files="*", marker="{file}.ok", deadline_seconds=60)
+    luma.put("luma-loyalty-1.json.ok", b"")
+    luma.put(NAME, people(luma, 1))
+    luma.put(f"{NAME}.ok", b"")
+    alone = "1 marker is without a file, such as '/outbox/luma-loyalty-1.json.ok'; nothing waits for it"
+    first = run(luma, document)
+    assert (first.state, first.files, first.notes) == (FlowRunState.SUCCESS, 1, (alone,))
+    assert luma.workspace.catalog.observations.paths(LOYALTY) == set()
+    luma.put("luma-loyalty-1.json", people(luma, 2))
+    assert run(luma, document).counts.loaded == 2
+
+
+def test_a_marker_that_a_loaded_file_left_behind_is_passed_over(luma: Installation) -> None:
+    document = flow(luma, files="*", marker="{file}.ok")
+    luma.put(NAME, people(luma, 1))
+    luma.put(f"{NAME}.ok", b"")
+    assert run(luma, document).files == 1
+    (luma.outbox / NAME).unlink()
+    assert_waits(run(luma, document))
 
 
 def test_a_file_that_was_cut_off_waits_until_it_has_changed(luma: Installation) -> None:

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from functools import singledispatch
 from typing import get_args
 
-from pydantic import SecretBytes, SecretStr, ValidationError
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
-from connectors.base import ConnectorConfig
 from connectors.errors import ConfigurationError
-from connectors.registry import config_model
+from headwater.flows.account_types import account_model
 from headwater.flows.resources.problems import Problem
 from headwater.flows.resources.read import AuthoredDocument
 from headwater.flows.resources.world import World
@@ -47,7 +46,7 @@ def _check(resource: Resource, document: AuthoredDocument, world: World) -> Iter
 @_check.register
 def _account(account: Account, document: AuthoredDocument, world: World) -> Iterator[Problem]:
     try:
-        config = config_model(account.type)
+        config = account_model(account.type)
     except ConfigurationError as error:
         yield document.problem(str(error), "type")
         return
@@ -186,7 +185,7 @@ def _must_exist(
     yield document.problem(f"no {kind} {name!r} in the catalog or among these documents{guess}", *location)
 
 
-def _is_secret(config: type[ConnectorConfig], name: str) -> bool:
+def _is_secret(config: type[BaseModel], name: str) -> bool:
     annotation = config.model_fields[name].annotation
     return any(member in (SecretStr, SecretBytes) for member in (annotation, *get_args(annotation)))
 

@@ -1,4 +1,5 @@
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -97,6 +98,16 @@ def test_daniel_bought_once(files: dict[str, bytes], products: list[dict[str, st
         }
     ]
     assert {item["SKU"] for item in bought[0]["productListItems"]} <= {product["SKU"] for product in products}
+
+
+def test_outlets_write_as_shops_do_and_gzip(sample: SampleData) -> None:
+    files = data.demo_files(sample)
+    assert list(files) == [*DIGESTS, data.OUTLETS_FILE]
+    records = purchases(gzip.decompress(files[data.OUTLETS_FILE]))
+    members = {loyalty_id_of(record) for record in sample.loyalty} - {LOYALTY_ID}
+    assert len(records) == 250
+    assert {loyalty_id_of(record) for record in records} <= members
+    assert {record["_id"] for record in records} & {record["_id"] for record in sample.purchases} == set()
 
 
 def test_ids_are_distinct_and_most_members_are_customers(sample: SampleData) -> None:

@@ -24,6 +24,7 @@ from headwater.model.yaml import parse_document
 R = TypeVar("R", bound=Resource)
 
 LUMA = Path(__file__).parents[3] / "examples" / "luma"
+OUTLETS = LUMA.with_name("luma-outlets")
 FOLDERS = {
     "account": "accounts",
     "class": "classes",
@@ -149,6 +150,19 @@ def test_each_sample_file_belongs_to_one_dataflow(documents: list[Resource]) -> 
         "luma-products.csv": ["luma-products"],
         "luma-offline-purchases.json": ["luma-offline-purchases"],
     }
+
+
+def test_outlets_add_to_the_example_what_it_does_not_have(documents: list[Resource]) -> None:
+    outlets = [read(path) for path in sorted(OUTLETS.rglob("*.yaml"))]
+    (dataset,) = of_type(outlets, Dataset).values()
+    (flow,) = of_type(outlets, Dataflow).values()
+    assert dataset.xdm_schema in of_type(documents, Schema)
+    assert dataset.name not in of_type(documents, Dataset)
+    assert flow.name not in of_type(documents, Dataflow)
+    assert flow.target.dataset == dataset.name
+    assert set(flow.notify) <= set(of_type(documents, Webhook))
+    files = data.demo_files(data.sample_data())
+    assert [file for file in files if fnmatch(file, flow.source.files)] == [data.OUTLETS_FILE]
 
 
 def test_no_document_holds_a_secret() -> None:

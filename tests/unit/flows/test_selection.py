@@ -15,6 +15,7 @@ from headwater.flows.selection import (
     files_beside,
     into_groups,
     marker_of,
+    orphaned_markers,
     seconds_to_wait,
     version_of,
 )
@@ -133,6 +134,26 @@ def test_a_marker_is_what_belongs_to_a_listed_file(
 ) -> None:
     source = Source(account="a", path="/out", files=files, ready=Readiness.from_json(ready))
     assert files_beside(paths, source) == beside
+
+
+@pytest.mark.parametrize(
+    ("files", "marker", "paths", "orphans"),
+    [
+        ("*", "{file}.ok", ["/out/b.csv", "/out/b.csv.ok", "/out/c.ok"], {"/out/c.ok": "/out/c"}),
+        ("*", "{file}.ok", ["/out/c.ok", "/out/c.ok.ok"], {}),
+        ("*", "ready-{file}-{file}", ["/out/ready-a-a", "/out/ready-a-b"], {"/out/ready-a-a": "/out/a"}),
+        ("*", "{file}.ok", ["/out/.ok", "/in/b.csv.ok", "/out/b.csv"], {"/in/b.csv.ok": "/in/b.csv"}),
+        ("*.csv", "{file}.ok", ["/out/c.csv.ok"], {}),
+        ("*", "_SUCCESS", ["/out/_SUCCESS"], {}),
+        ("*", None, ["/out/c.ok"], {}),
+    ],
+    ids=["alone", "data-that-looks-like-one", "twice-in-it", "another-folder", "not-taken", "of-a-folder", "none"],
+)
+def test_a_marker_without_its_file_is_no_data(
+    files: str, marker: str | None, paths: list[str], orphans: dict[str, str]
+) -> None:
+    source = Source(account="a", path="/", files=files, ready=Readiness(marker=marker))
+    assert orphaned_markers(paths, source) == orphans
 
 
 @pytest.mark.parametrize("key", ["marker", "manifest"])

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from headwater.errors import FileError
 from headwater.formats import FormatOptions, members
@@ -132,6 +133,31 @@ def test_a_declaration_that_is_wrong(packed: bytes, declared: str, message: str)
         unpack(io.BytesIO(packed), compression_type=declared)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ({"compressionType": "zipDeflate"}, "zipDeflate"),
+        ({"compression_type": "ZIPDEFLATE"}, "zipDeflate"),
+        ({"compression_type": "zip"}, "zipDeflate"),
+        ({"compression_type": "tar.gz"}, "tarGzip"),
+        ({"compression_type": "TarGzip"}, "tarGzip"),
+        ({"compression_type": "GZIP"}, "gzip"),
+        ({"compression_type": "bz2"}, "bzip2"),
+        ({"compression_type": "tar"}, "tar"),
+        ({"compression_type": None}, None),
+    ],
+    ids=["aep", "any-case", "zip", "tar.gz", "tarGzip", "gzip", "bz2", "tar", "none"],
+)
+def test_a_declaration_may_be_written_in_several_ways(written: dict[str, object], meant: str | None) -> None:
+    assert FormatOptions.from_json(written).compression_type == meant
+
+
+@pytest.mark.parametrize("wrong", ["rar", "gzipped", 7])
+def test_a_declaration_that_is_unknown_is_refused_with_those_that_are_known(wrong: object) -> None:
+    with pytest.raises(ValidationError, match="Input should be 'bzip2', 'gzip', 'deflate', 'zipDeflate', 'tarGzip'"):
+        FormatOptions.from_json({"compression_type": wrong})
+
+
 def test_text_that_begins_like_zlib_is_text() -> None:
     for text in (b"x^2,y\n1,2\n", b"x^a\n", b"x^cb,d\n" * 99, b"x^"):
         assert unpack(io.BytesIO(text)) == [("f", (), text)]
@@ -248,7 +274,10 @@ TAR = tarred(("x", TEXT), ("y", TEXT))
         ),
         pytest.param(b"\x28\xb5\x2f\xfd" + b"\xff" * 99, "200", "f: begins like zstd, but is damaged", id="zstd"),
         pytest.param(
-            b"-----BEGIN PGP MESSAGE-----\n", "200", "encrypted or signed with OpenPGP; supported are", id="PGP"
+            b"-----BEGIN PGP MESSAGE-----\n",
+            "200",
+            "encrypted or signed with OpenPGP, and the dataflow has no",
+            id="PGP",
         ),
     ],
 )

@@ -3,8 +3,9 @@ import json
 import pytest
 from airflow.sdk import Connection
 
-from connectors.registry import config_model, connector_kinds, create_connector
+from connectors.registry import create_connector
 from headwater.errors import HeadwaterError, NotFoundError
+from headwater.flows.account_types import account_model, account_types
 from headwater.flows.accounts import ResolvedAccount
 from headwater.orchestration.accounts import AirflowAccounts, account_from_connection
 from headwater.orchestration.provider import get_provider_info
@@ -97,25 +98,25 @@ def test_an_unknown_account_names_each_place_that_was_looked_in() -> None:
     )
 
 
-def test_every_connector_kind_has_a_form_with_every_field() -> None:
+def test_every_type_of_account_has_a_form_with_every_field() -> None:
     types = {each["connection-type"]: each for each in get_provider_info()["connection-types"]}
 
-    assert set(types) == {f"headwater_{kind}" for kind in connector_kinds()}
-    for kind in connector_kinds():
+    assert set(types) == {f"headwater_{kind}" for kind in account_types()}
+    for kind in account_types():
         form = types[f"headwater_{kind}"]
         shown = set(form["conn-fields"]) | {
             {"login": "username"}.get(field, field) for field in form["ui-field-behaviour"]["relabeling"]
         }
-        assert shown == set(config_model(kind).model_fields)
+        assert shown == set(account_model(kind).model_fields)
         assert all(field["label"] and field["description"] for field in form["conn-fields"].values())
 
 
-@pytest.mark.parametrize("kind", ["ftp", "ftps", "gcs", "s3", "sftp"])
+@pytest.mark.parametrize("kind", ["ftp", "ftps", "gcs", "pgp", "s3", "sftp"])
 def test_no_form_shows_a_secret_in_a_plain_field(kind: str) -> None:
     form = next(
         each for each in get_provider_info()["connection-types"] if each["connection-type"] == f"headwater_{kind}"
     )
-    secrets = {name for name, field in config_model(kind).model_fields.items() if "SecretStr" in str(field.annotation)}
+    secrets = {name for name, field in account_model(kind).model_fields.items() if "SecretStr" in str(field.annotation)}
 
     assert secrets
     for name in secrets - {"password"}:
