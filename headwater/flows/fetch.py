@@ -7,9 +7,10 @@ from typing import BinaryIO
 
 from connectors.base import Connector
 from connectors.errors import FileChangedError
+from headwater.flows.kept import KeptTransfers, open_spool
 from headwater.flows.patience import Patience
-from headwater.flows.spool import passing_spool
-from headwater.flows.transfer import Span, Transfer
+from headwater.flows.spool import Span
+from headwater.flows.transfer import Transfer
 from headwater.model.runs import SourceFile
 
 
@@ -25,7 +26,12 @@ class FetchedFile:
 
 @contextmanager
 def fetch_file(
-    connector: Connector, file: SourceFile, *, on_bytes: Callable[[int], None], patience: Patience | None = None
+    connector: Connector,
+    file: SourceFile,
+    *,
+    on_bytes: Callable[[int], None],
+    patience: Patience | None = None,
+    kept: KeptTransfers | None = None,
 ) -> Iterator[FetchedFile]:
     """Copy the file's bytes to a temporary file, hashing them on the way; `Transfer` says what it promises.
 
@@ -34,12 +40,14 @@ def fetch_file(
         file: As it was listed.
         on_bytes: Hears of each block; of 0 bytes before each further try.
         patience: How long to go on with a source that keeps failing.
+        kept: Where an earlier try has left what came, and this one leaves it; without it, each begins anew.
 
     Raises:
         connectors.errors.ConnectorError: it is gone, cannot be read, or was cut short again and again.
     """
-    with passing_spool() as spool:
-        transfer = Transfer(connector, file, Span(), spool, on_bytes)
+    span = Span()
+    with open_spool(kept, file, span, on_bytes) as spool:
+        transfer = Transfer(connector, file, span, spool, on_bytes)
         try:
             changed = transfer.run(patience or Patience())
         except FileChangedError as error:

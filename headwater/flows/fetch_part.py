@@ -6,9 +6,10 @@ from typing import BinaryIO
 
 from connectors.base import Connector
 from connectors.errors import FileChangedError
+from headwater.flows.kept import KeptTransfers, open_spool
 from headwater.flows.patience import Patience
-from headwater.flows.spool import passing_spool
-from headwater.flows.transfer import Span, Transfer
+from headwater.flows.spool import Span
+from headwater.flows.transfer import Transfer
 from headwater.model.parts import FilePart
 from headwater.model.runs import SourceFile
 
@@ -21,6 +22,7 @@ def fetch_part(
     *,
     on_bytes: Callable[[int], None],
     patience: Patience | None = None,
+    kept: KeptTransfers | None = None,
 ) -> Iterator[BinaryIO]:
     """Copy the part's bytes to a temporary file; `Transfer` says what it promises.
 
@@ -30,13 +32,14 @@ def fetch_part(
         part: Which of its bytes, and what they have to be.
         on_bytes: Hears of each block; of 0 bytes before each further try.
         patience: How long to go on with a source that keeps failing.
+        kept: Where an earlier try has left what came, and this one leaves it; without it, each begins anew.
 
     Raises:
         connectors.errors.FileChangedError: they are not the bytes that were there when the file was divided.
         connectors.errors.ConnectorError: the file is gone, cannot be read, or was cut short again and again.
     """
-    with passing_spool() as spool:
-        span = Span(offset=part.offset, size_bytes=part.size_bytes)
+    span = Span(offset=part.offset, size_bytes=part.size_bytes)
+    with open_spool(kept, file, span, on_bytes) as spool:
         changed = Transfer(connector, file, span, spool, on_bytes).run(patience or Patience())
         if changed is not None or spool.sha256 != part.sha256:
             how = "" if changed is None else f" ({changed})"

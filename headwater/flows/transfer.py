@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from io import BufferedReader
 from typing import BinaryIO
 
 from connectors.base import Connector, RemoteFile
 from connectors.errors import ConnectorError, TransferError
 from headwater.flows.patience import Patience, Retries
-from headwater.flows.spool import Spool
+from headwater.flows.spool import Span, Spool
 from headwater.flows.write_behind import WriteBehind
 from headwater.model.paths import source_path
 from headwater.model.runs import SourceFile
@@ -17,14 +16,6 @@ from headwater.model.runs import SourceFile
 log = logging.getLogger(__name__)
 
 _OVERLAP_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """Which bytes of a file are wanted: `size_bytes` from `offset` on; None for all that there are."""
-
-    offset: int = 0
-    size_bytes: int | None = None
 
 
 class Transfer:
