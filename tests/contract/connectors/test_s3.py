@@ -337,6 +337,18 @@ class TestListing:
         with pytest.raises(AccessDeniedError, match="was refused"):
             connector.stat_file("../outside.csv")
 
+    def test_a_folder_whose_last_file_is_taken_away_is_empty(
+        self, store: OddS3, connect: Connect, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store.files = {"in/a.csv": b"1", "b.csv": b"2"}
+        connector = connect(store)
+        assert len(list(connector.list_files("in"))) == 1
+        del store.files["in/a.csv"]
+        assert list(connector.list_files("in")) == list(connector.list_files("in", recursive=True)) == []
+        assert "holds nothing below 'in': no file has come yet, or the path is wrong." in caplog.text
+        with pytest.raises(FileGoneError, match="has no folder 'in'"):
+            list(connector.browse("in"))
+
     def test_an_account_s_folder_that_is_not_there(self, store: OddS3, connect: Connect) -> None:
         with pytest.raises(FileGoneError, match="has no folder ''"):
             connect(store, folder_path="outbox").check()
