@@ -12,7 +12,7 @@ from connectors.objects.checksums import verified
 from connectors.objects.config import ObjectStoreConfig
 from connectors.objects.keys import KeySpace
 from connectors.objects.store import ObjectStore, StoredObject
-from connectors.objects.window import Window, read_ahead
+from connectors.objects.window import BLOCK_BYTES, Window, read_ahead
 from connectors.streams import CheckedStream, buffered
 
 _log = logging.getLogger(__name__)
@@ -145,8 +145,16 @@ class ObjectConnector:
             part_bytes=config.part_bytes,
             parts=config.parallel_parts,
             attempts=config.max_attempts,
-            patience_seconds=config.timeout_seconds * (config.max_attempts + 1),
+            patience_seconds=_patience_seconds(config),
         )
+
+
+def _patience_seconds(config: ObjectStoreConfig) -> float:
+    """Return how long a block may take: as the least speed has it, or else as long as all attempts to get it."""
+    least = config.least_bytes_per_second
+    if least:
+        return max(config.least_speed_seconds, BLOCK_BYTES / least)
+    return config.timeout_seconds * (config.max_attempts + 1)
 
 
 def _remote_file(path: str, found: StoredObject) -> RemoteFile:
