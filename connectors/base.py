@@ -87,7 +87,8 @@ class Connector(Protocol):
             recursive: Whether to go into sub-folders.
 
         Raises:
-            FileGoneError: The folder is not there.
+            FileGoneError: The folder is not there. In stores that have no folders but keys with slashes, where an empty
+                one can't be told from one that is not there, both have no files.
             AccessDeniedError: The folder, or a sub-folder on the way, may not be listed. It is never skipped.
         """
         ...

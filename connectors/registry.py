@@ -103,7 +103,8 @@ def _explain(kind: str, model: type[ConnectorConfig], error: ValidationError) ->
         if detail["type"] == "extra_forbidden":
             reasons.append(f"`{field}` is not a field (valid: {', '.join(model.model_fields)})")
         elif detail["type"] == "missing":
-            reasons.append(f"`{field}` is missing")
+            about = model.model_fields[field].description if field in model.model_fields else None
+            reasons.append(f"`{field}` is missing" + (f" ({about.rstrip('.')})" if about else ""))
         else:
             reason = detail["msg"].removeprefix("Value error, ")
             reasons.append(f"`{field}`: {reason}" if field else reason)

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
             interruption that a run is to recover from, and than any read.
         group_bytes: Small files are ingested together in one task up to this size.
         split_bytes: Larger CSV and NDJSON files are ingested in parts of about this size, each by a task; 0 for never.
+        unfinished_bytes: What has come of large files whose transfer did not end is kept for the next try, up to so
+            many bytes together, for `recovery_hours`; 0 for never.
         storm_records: After so many rejected records a group of files is read no further if its batch cannot load any
             more; 0 for reading always to the end.
     """
@@ -56,6 +58,7 @@ class Settings(BaseSettings):
     recovery_hours: int = Field(default=72, ge=1)
     group_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
     split_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
+    unfinished_bytes: int = Field(default=16 * 1024**3, ge=0)
     storm_records: int = Field(default=10_000, ge=0)
 
     @classmethod
@@ -106,6 +109,11 @@ class Settings(BaseSettings):
     def signing_keys(self) -> Path:
         """Folder of the keys that sign notifications; whoever delivers or answers for this installation shares it."""
         return self.home.absolute() / "signing-keys"
+
+    @cached_property
+    def unfinished_transfers(self) -> Path:
+        """Folder of what has come of files whose transfer did not end."""
+        return self.home.absolute() / "unfinished"
 
     @cached_property
     def flow_folders(self) -> tuple[Path, ...]:

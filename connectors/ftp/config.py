@@ -9,6 +9,13 @@ from pydantic import Field, SecretStr, field_validator
 from connectors.base import Connector, ConnectorConfig
 from connectors.ftp.pins import parse_fingerprint
 from connectors.hosts import FolderPath, HostName
+from connectors.pace import (
+    LEAST_BYTES_PER_SECOND,
+    LEAST_SPEED_SECONDS,
+    LeastBytesPerSecond,
+    LeastSpeed,
+    LeastSpeedSeconds,
+)
 
 _ASCII = string.ascii_letters + string.digits + string.punctuation + " "
 
@@ -68,6 +75,8 @@ class FtpConfig(ConnectorConfig):
         title="Timeout",
         description="How many seconds to wait for a connection, for each answer, and for each 4 KiB of data.",
     )
+    least_bytes_per_second: LeastBytesPerSecond = LEAST_BYTES_PER_SECOND
+    least_speed_seconds: LeastSpeedSeconds = LEAST_SPEED_SECONDS
     max_connections: int = Field(
         default=4,
         ge=1,
@@ -76,6 +85,11 @@ class FtpConfig(ConnectorConfig):
         description="How many connectors may be used at once for this account; each holds one connection, and one more "
         "for every further file that it has open at the same time. Stay below the server's own limit.",
     )
+
+    @property
+    def least_speed(self) -> LeastSpeed:
+        """How slow a transfer may be."""
+        return LeastSpeed(bytes_per_second=self.least_bytes_per_second, seconds=self.least_speed_seconds)
 
     @property
     def server_port(self) -> int:

@@ -23,6 +23,7 @@ from connectors.ftp.login import log_in
 from connectors.ftp.session import FtpSession, Lease
 from connectors.ftp.translate import find, readable_listing, translated
 from connectors.ftp.trust import tls_context
+from connectors.pace import Pace
 from connectors.paths import checked_name, checked_path, join_path
 from connectors.streams import ReceivingStream, buffered
 
@@ -122,7 +123,7 @@ class FtpConnector:
                     to_the_end = offset + expected_bytes == size_bytes
                 download = lease.session.open_file(self._server_path(lease.session, path), offset=offset)
             with closing(download):
-                download.expect(expected_bytes, to_the_end=to_the_end)
+                download.expect(expected_bytes, to_the_end=to_the_end, pace=Pace(self._config.least_speed))
                 receive = partial(self._receive, lease, download, path)
                 stream = ReceivingStream(receive, expected_bytes=expected_bytes, source=self._source, path=path)
                 with buffered(stream) as reader:

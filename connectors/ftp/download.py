@@ -7,6 +7,7 @@ import ssl
 import time
 
 from connectors.ftp.client import FtpClient
+from connectors.pace import ANY_SPEED, Pace
 
 BLOCK_BYTES = 256 * 1024
 """How much is received at once where nobody says how much is wanted."""
@@ -36,18 +37,21 @@ class Download:
         self._enough_bytes = BLOCK_BYTES if isinstance(connection, ssl.SSLSocket) else _LEAST_BYTES
         self._left_bytes: int | None = None
         self._to_the_end = True
+        self._pace = Pace(ANY_SPEED)
         self.is_open = True
         self.farewell = ""
 
-    def expect(self, left_bytes: int | None, *, to_the_end: bool) -> None:
+    def expect(self, left_bytes: int | None, *, to_the_end: bool, pace: Pace) -> None:
         """Say how many bytes are wanted.
 
         Args:
             left_bytes: So many; None for all.
             to_the_end: Whether they are the last ones of the file.
+            pace: Raises `TooSlowError` where they come too slowly.
         """
         self._left_bytes = left_bytes
         self._to_the_end = to_the_end
+        self._pace = pace
 
     def receive(self, buffer: memoryview) -> int:
         """Fill the front of a buffer; return how many bytes came, 0 at the end.
@@ -121,13 +125,13 @@ class Download:
 
         TLS hands out records of 16 KiB at most, so that many of them are gathered.
         """
-        count = self._connection.recv_into(buffer)
+        count = self._wait(buffer)
         enough_bytes = min(self._enough_bytes, len(buffer))
         if not count or count >= enough_bytes:
             return count
         counted, deadline = 0, time.monotonic() + self._client.timeout
         while count < enough_bytes:
-            more = self._connection.recv_into(buffer[count:])
+            more = self._wait(buffer[count:])
             if not more:
                 break
             count += more
@@ -135,6 +139,12 @@ class Download:
                 if count - counted < _LEAST_BYTES:
                     raise TimeoutError("the data comes too slowly")
                 counted, deadline = count, time.monotonic() + self._client.timeout
+        return count
+
+    def _wait(self, buffer: memoryview) -> int:
+        asked_at = time.monotonic()
+        count = self._connection.recv_into(buffer)
+        self._pace.waited(time.monotonic() - asked_at, count)
         return count
 
 

@@ -22,6 +22,7 @@ from connectors.ftp.client import DataConnectionError
 from connectors.ftp.config import FtpConfig
 from connectors.ftp.listing import Entry, Kind, ListingError
 from connectors.ftp.session import FtpSession, IncompleteListingError, UnsafePathError
+from connectors.pace import TooSlowError
 
 _ABOUT_A_PATH = (450, 550, 553)
 _BROKEN = (ftplib.Error, DataConnectionError, OSError, EOFError)
@@ -53,6 +54,9 @@ def translated(
                 raise _explained(config, session, error, path, server_path(), is_folder=is_folder) from error
             session.client.close()
             raise faults.given_up(config, path, error) from error
+        except TooSlowError as error:
+            session.client.close()
+            raise error.explained(source, path) from error
         except _BROKEN as error:
             session.client.close()
             raise faults.broken_off(config, path, error) from error

@@ -5,6 +5,7 @@ from abc import ABC
 from pydantic import Field
 
 from connectors.base import ConnectorConfig
+from connectors.pace import LEAST_BYTES_PER_SECOND, LEAST_SPEED_SECONDS, LeastBytesPerSecond, LeastSpeedSeconds
 
 
 class ObjectStoreConfig(ConnectorConfig, ABC):
@@ -33,6 +34,8 @@ class ObjectStoreConfig(ConnectorConfig, ABC):
     timeout_seconds: float = Field(
         default=30, gt=0, le=600, title="Timeout", description="How many seconds to wait for each answer."
     )
+    least_bytes_per_second: LeastBytesPerSecond = LEAST_BYTES_PER_SECOND
+    least_speed_seconds: LeastSpeedSeconds = LEAST_SPEED_SECONDS
     max_attempts: int = Field(
         default=4,
         ge=1,

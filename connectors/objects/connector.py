@@ -7,12 +7,12 @@ from functools import partial
 from typing import BinaryIO
 
 from connectors.base import CheckResult, CheckStep, RemoteFile, RemoteFolder
-from connectors.errors import ConnectorError, bytes_to_come, folder_gone
+from connectors.errors import ConnectorError, FileGoneError, bytes_to_come, folder_gone
 from connectors.objects.checksums import verified
 from connectors.objects.config import ObjectStoreConfig
 from connectors.objects.keys import KeySpace
 from connectors.objects.store import ObjectStore, StoredObject
-from connectors.objects.window import Window, read_ahead
+from connectors.objects.window import BLOCK_BYTES, Window, read_ahead
 from connectors.streams import CheckedStream, buffered
 
 _log = logging.getLogger(__name__)
@@ -47,13 +47,25 @@ class ObjectConnector:
         return CheckResult(steps=(*self._store.steps(), CheckStep(name="list", detail=listed)))
 
     def list_files(self, folder: str, *, recursive: bool = False) -> Iterator[RemoteFile]:
-        """See `Connector.list_files`. Keys that end in a slash are folders' markers, and no files."""
-        for entry in self._scan(folder, delimiter="" if recursive else "/"):
-            if isinstance(entry, RemoteFile):
-                yield entry
+        """See `Connector.list_files`. Keys that end in a slash are folders' markers, and no files.
+
+        Folders are only what keys have in common: one whose last file was taken away is the same as one that never
+        was. So a folder that is not there has no files, and a warning in the log tells of it.
+        """
+        try:
+            for entry in self._scan(folder, delimiter="" if recursive else "/"):
+                if isinstance(entry, RemoteFile):
+                    yield entry
+        except FileGoneError as error:
+            if not error.is_folder:
+                raise
+            _log.warning("%s holds nothing below %r: no file has come yet, or the path is wrong.", self._source, folder)
 
     def browse(self, folder: str) -> Iterator[RemoteFile | RemoteFolder]:
-        """See `Connector.browse`. A key may be a file and a folder at once; then both are yielded."""
+        """See `Connector.browse`. A key may be a file and a folder at once; then both are yielded.
+
+        Unlike `list_files`, for people: a folder without keys raises `FileGoneError`.
+        """
         yield from self._scan(folder, delimiter="/")
 
     def stat_file(self, path: str) -> RemoteFile:
@@ -133,8 +145,16 @@ class ObjectConnector:
             part_bytes=config.part_bytes,
             parts=config.parallel_parts,
             attempts=config.max_attempts,
-            patience_seconds=config.timeout_seconds * (config.max_attempts + 1),
+            patience_seconds=_patience_seconds(config),
         )
+
+
+def _patience_seconds(config: ObjectStoreConfig) -> float:
+    """Return how long a block may take: as the least speed has it, or else as long as all attempts to get it."""
+    least = config.least_bytes_per_second
+    if least:
+        return max(config.least_speed_seconds, BLOCK_BYTES / least)
+    return config.timeout_seconds * (config.max_attempts + 1)
 
 
 def _remote_file(path: str, found: StoredObject) -> RemoteFile:

@@ -18,7 +18,7 @@ from connectors.objects.attempts import waits
 from connectors.streams import Blocks
 
 BLOCK_BYTES = 256 * 1024
-"""How many bytes a part is received in; slower than this per `patience_seconds` counts as standing still."""
+"""How many bytes a part is received in; slower than this per `patience_seconds` is too slow."""
 
 OpenRange = Callable[[int, int], AbstractContextManager[Iterable[bytes]]]
 """Asks for the bytes from a first one up to, and without, a last one. Entering it raises `ConnectorError` if the store
@@ -107,7 +107,7 @@ class _Part(threading.Thread):
             try:
                 block = self._arrived.get(timeout=self._window.patience_seconds)
             except Empty:
-                raise self._standing_still() from None
+                raise self._too_slow() from None
             if isinstance(block, BaseException):
                 raise block
             missing -= len(block)
@@ -160,10 +160,11 @@ class _Part(threading.Thread):
             received,
         )
 
-    def _standing_still(self) -> TransferError:
+    def _too_slow(self) -> TransferError:
         return TransferError(
             f"{self._source} sent less than {BLOCK_BYTES // 1024} KiB of file {self._path!r} in "
-            f"{self._window.patience_seconds:g} s. Try again, or raise `timeout_seconds`.",
+            f"{self._window.patience_seconds:g} s. The transfer was cut off. Try again; if the source is always so "
+            "slow, lower `least_bytes_per_second`.",
             self._source,
             self._path,
         )

@@ -7,6 +7,13 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from connectors.base import Connector, ConnectorConfig
 from connectors.errors import ConfigurationError
 from connectors.hosts import FolderPath, HostName
+from connectors.pace import (
+    LEAST_BYTES_PER_SECOND,
+    LEAST_SPEED_SECONDS,
+    LeastBytesPerSecond,
+    LeastSpeed,
+    LeastSpeedSeconds,
+)
 from connectors.sftp.trust import parse_pin
 
 
@@ -68,6 +75,8 @@ class SftpConfig(ConnectorConfig):
         title="Timeout",
         description="How many seconds to wait for the connection, for the login, and for each answer.",
     )
+    least_bytes_per_second: LeastBytesPerSecond = LEAST_BYTES_PER_SECOND
+    least_speed_seconds: LeastSpeedSeconds = LEAST_SPEED_SECONDS
     max_connections: int = Field(
         default=4,
         ge=1,
@@ -82,6 +91,11 @@ class SftpConfig(ConnectorConfig):
         description="Read each file over one connection only. Otherwise a large file of a server that is far away is "
         "read over several at once, as far as `max_connections` has room; a few servers don't allow that.",
     )
+
+    @property
+    def least_speed(self) -> LeastSpeed:
+        """How slow a transfer may be."""
+        return LeastSpeed(bytes_per_second=self.least_bytes_per_second, seconds=self.least_speed_seconds)
 
     @property
     def host_keys(self) -> tuple[str, ...]:

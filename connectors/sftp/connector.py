@@ -212,15 +212,17 @@ class SftpConnector:
         end = None if expected_bytes is None else offset + expected_bytes
         is_far = file.session.round_trip_seconds >= _FAR_SECONDS
         window_bytes = _FAR_WINDOW_BYTES if is_far else _NEAR_WINDOW_BYTES
+        least = self._config.least_speed
         with self._translated(path):
             if not is_far or end is None or attributes.size_bytes is None:
-                with closing(read_blocks(file, offset=offset, end=end, window_bytes=window_bytes)) as blocks:
+                blocks = read_blocks(file, offset=offset, end=end, window_bytes=window_bytes, least=least)
+                with closing(blocks):
                     yield from blocks
             else:
                 extras = self._extras.open_file(self._server_path(path), like=attributes, size_bytes=end - offset)
                 with closing(extras):
                     yield from read_blocks(
-                        file, offset=offset, end=end, window_bytes=window_bytes, joining=extras.ready
+                        file, offset=offset, end=end, window_bytes=window_bytes, least=least, joining=extras.ready
                     )
 
     def _translated(self, path: str, *, is_folder: bool = False) -> AbstractContextManager[None]:

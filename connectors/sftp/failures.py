@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import paramiko
 
 from connectors.errors import ConnectorError, TransferError, access_denied, file_gone, folder_gone
+from connectors.pace import TooSlowError
 from connectors.sftp import wire
 from connectors.sftp.config import SftpConfig
 from connectors.sftp.refusals import server_name
@@ -43,6 +44,9 @@ def translated(
             source,
             path,
         ) from error
+    except TooSlowError as error:
+        on_loss()
+        raise error.explained(source, path) from error
     except (EOFError, OSError, paramiko.SSHException) as error:
         on_loss()
         raise TransferError(

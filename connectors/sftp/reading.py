@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
+from connectors.pace import ANY_SPEED, LeastSpeed, Pace
 from connectors.sftp.session import MIN_READ_BYTES, SftpSession
 from connectors.streams import Blocks
 
@@ -36,6 +37,7 @@ def read_blocks(
     offset: int,
     end: int | None,
     window_bytes: int,
+    least: LeastSpeed = ANY_SPEED,
     joining: Callable[[], Iterable[OpenFile]] = nobody,
 ) -> Blocks:
     """Yield a file's bytes in order; raises what `SftpSession` raises.
@@ -45,6 +47,7 @@ def read_blocks(
         offset: Where to start.
         end: Where to stop; the server may end the file earlier. None reads until it does.
         window_bytes: How many bytes each connection may have on their way.
+        least: How slow each connection may be; `TooSlowError` is raised for a slower one.
         joining: Asked again and again for sessions of further connections in which the same file is open by now;
             must not block. Not asked where the end is unknown.
     """
@@ -52,7 +55,7 @@ def read_blocks(
     with ExitStack() as stack:
 
         def add(joined: OpenFile) -> None:
-            stack.enter_context(closing(_PipelinedReads(joined, plan, window_bytes)))
+            stack.enter_context(closing(_PipelinedReads(joined, plan, window_bytes, Pace(least))))
 
         add(file)
         while stripe := plan.first():
@@ -109,10 +112,11 @@ class _Plan:
 class _PipelinedReads:
     """Reads stripes of a file in one session, a window ahead, from the moment that it is made."""
 
-    def __init__(self, file: OpenFile, plan: _Plan, window_bytes: int) -> None:
+    def __init__(self, file: OpenFile, plan: _Plan, window_bytes: int, pace: Pace) -> None:
         self._file = file
         self._stripes = plan.stripes_for(self)
         self._window_bytes = window_bytes
+        self._pace = pace
         self._read_bytes = file.session.read_bytes
         self._next: int = 0
         self._end: int | None = 0
@@ -131,7 +135,7 @@ class _PipelinedReads:
         """Return the next bytes of the stripe that the reader is at; none if the file has ended."""
         self.ask()
         request, start, count = self._requests.popleft()
-        block = self._file.session.receive_block(request, count)
+        block = self._file.session.receive_block(request, count, self._pace)
         if block and len(block) < count:
             self._read_bytes = min(self._read_bytes, max(len(block), MIN_READ_BYTES))  # all that the server gives
             self._requests.appendleft(self._request(start + len(block), count - len(block)))

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import paramiko
 
+from connectors.pace import Pace
 from connectors.sftp import wire
 from connectors.sftp.wire import Attributes, Entry, Fields, ProtocolError, StatusError
 
@@ -64,6 +65,7 @@ class SftpSession:
         self._waiting: set[int] = set()
         self._abandoned: set[int] = set()
         self._answers: dict[int, tuple[int, Fields]] = {}
+        self._pace: Pace | None = None
         self.read_bytes = self._negotiate()
 
     def stat(self, path: bytes) -> Attributes:
@@ -104,14 +106,21 @@ class SftpSession:
         """Ask for bytes of an open file, without waiting; returns the request's id."""
         return self._send(wire.READ, handle + wire.pack_uint64(offset) + wire.pack_uint32(count))
 
-    def receive_block(self, request: int, count: int) -> memoryview:
-        """Return the bytes that a request for `count` brought; fewer if the server likes, none at the file's end."""
+    def receive_block(self, request: int, count: int, pace: Pace | None = None) -> memoryview:
+        """Return the bytes that a request for `count` brought; fewer if the server likes, none at the file's end.
+
+        Raises:
+            TooSlowError: What comes meanwhile is too slow for `pace`.
+        """
+        self._pace = pace
         try:
             block = self._expect(wire.DATA, request).string()
         except StatusError as error:
             if error.code == wire.STATUS_EOF:
                 return memoryview(b"")
             raise
+        finally:
+            self._pace = None
         if len(block) > count:
             raise ProtocolError("the server sent more bytes than were asked for")
         return block
@@ -206,9 +215,12 @@ class SftpSession:
 
     def _peek(self, count: int) -> bytes:
         while len(self._buffer) < count:
+            asked_at = time.monotonic()
             received = self._channel.recv(_RECEIVE_BYTES)
             if not received:
                 raise EOFError("the server closed the connection")
+            if self._pace is not None:
+                self._pace.waited(time.monotonic() - asked_at, len(received))
             self._buffer += received
         return bytes(memoryview(self._buffer)[:count])
 

@@ -43,11 +43,13 @@ class SourceUnderTest(ABC):
     Attributes:
         kind: The connector's kind.
         folder: An existing, empty folder, as the connector names it; `""` where the account starts.
+        has_folders: Whether a folder is there without a file in it; where not, a missing one is listed as empty.
         unsupported_names: Those of `ODD_NAMES` and `BYTES_NAME` that the source itself can't hold.
     """
 
     kind: str
     folder: str = ""
+    has_folders: bool = True
     unsupported_names: frozenset[str] = frozenset()
 
     @abstractmethod

@@ -21,6 +21,7 @@ from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.fetch import FetchedFile, fetch_file
 from headwater.flows.fetch_part import fetch_part
 from headwater.flows.heartbeat import Heartbeat
+from headwater.flows.kept import KeptTransfers
 from headwater.flows.pgp.decryptor import GnupgDecryptor, open_decryptor
 from headwater.flows.plans import compile_run_plan, format_options
 from headwater.flows.workspace import Workspace
@@ -182,12 +183,13 @@ class _GroupReader:
     heartbeat: Heartbeat
     storm: storms.StormWatch
     decryptor: GnupgDecryptor | None
+    kept: KeptTransfers
 
     def read(self, file: SourceFile) -> None:
         """Read one file, unless it is gone, was changed meanwhile, or its bytes are known."""
         self.heartbeat.beat()
         try:
-            with fetch_file(self.connector, file, on_bytes=self._on_bytes) as fetched:
+            with fetch_file(self.connector, file, on_bytes=self._on_bytes, kept=self.kept) as fetched:
                 if fetched.changed is not None:
                     self._give_back(file, f"changed while it was read ({fetched.changed}); a later run takes it")
                     return
@@ -213,7 +215,7 @@ class _GroupReader:
         """Read one part of a file; what the file's bytes are was decided when it was divided."""
         self.tally.part = part.number
         self.tally.files += part.number == 1
-        with fetch_part(self.connector, file, part, on_bytes=self._on_bytes) as stream:
+        with fetch_part(self.connector, file, part, on_bytes=self._on_bytes, kept=self.kept) as stream:
             self._read_records(file, stream, part.size_bytes, part)
 
     def _verdict(self, file: SourceFile, fetched: FetchedFile) -> Verdict:
@@ -318,6 +320,7 @@ def _read_group(
             heartbeat=Heartbeat(workspace, context.run.id),
             storm=_storm_watch(workspace, context, others),
             decryptor=decryptor,
+            kept=workspace.kept_transfers(context.source.account),
         )
         _read_files(reader, group)
     staged = stage.result if stage is not None else ()

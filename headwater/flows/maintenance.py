@@ -1,4 +1,4 @@
-"""Looks after the lake: ends removals that were interrupted, and maintains every table."""
+"""Looks after the lake and its surroundings: ends what was interrupted, maintains every table, removes what is old."""
 
 import logging
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from headwater.catalog.base import utc_now
+from headwater.flows.kept import remove_older
 from headwater.flows.removal import finish_removals
 from headwater.flows.workspace import Workspace
 
@@ -20,6 +21,8 @@ def maintain_lake(
 ) -> "list[Maintained]":
     """Compact, merge, expire and clean the tables of these datasets, or of all. Safe beside running loads.
 
+    Transfers that nobody has gone on with for `recovery_hours` are given up.
+
     Args:
         workspace: The installation.
         datasets: Names of datasets; none for every table of the lake.
@@ -31,6 +34,9 @@ def maintain_lake(
     """
     finish_removals(workspace)
     window = timedelta(hours=workspace.settings.recovery_hours)
+    given_up = remove_older(workspace.settings.unfinished_transfers, (now or utc_now()) - window)
+    if given_up:
+        log.info("%d unfinished transfers were given up: nobody went on with them", given_up)
     done = []
     for dataset in datasets or workspace.lake.datasets():
         table = workspace.lake.maintain(dataset, workspace.catalog.batches, now=now or utc_now(), window=window)

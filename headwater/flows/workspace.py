@@ -13,6 +13,7 @@ from headwater.settings import Settings
 
 if TYPE_CHECKING:
     from connectors.base import Connector, ConnectorConfig
+    from headwater.flows.kept import KeptTransfers
     from headwater.lake import Diagnostics, Lake
     from headwater.profile_store import ProfileStore
 
@@ -87,6 +88,16 @@ class Workspace:
                     connector.use_slots(slots)
             stack.callback(connector.close)
             yield connector
+
+    def kept_transfers(self, account: str) -> "KeptTransfers":
+        """Where the account's unfinished transfers are kept; errors as with `connect`."""
+        from headwater.flows.kept import KeptTransfers, source_digest
+
+        return KeptTransfers(
+            folder=self.settings.unfinished_transfers,
+            source=source_digest(account, self.account_config(account)),
+            most_bytes=self.settings.unfinished_bytes,
+        )
 
     def close(self) -> None:
         """Give back what was opened. May be called twice."""

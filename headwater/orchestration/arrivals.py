@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from airflow.sdk import Asset, AssetWatcher
@@ -16,8 +17,11 @@ from connectors.errors import ConnectorError
 from headwater.errors import HeadwaterError
 from headwater.flows.arrivals import ArrivalWatch, list_source
 from headwater.model.documents import Dataflow, Readiness, Source
+from headwater.orchestration.looks import Looks
 
 log = logging.getLogger(__name__)
+
+_LOOKS: Final = Looks()
 
 TOLD: Final = "told"
 """Key in the asset's state store: digests of the file versions that have fired."""
@@ -109,14 +113,15 @@ class ArrivalTrigger(BaseEventTrigger):
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Look]:
-        """Look at the folder again and again, in a thread of its own."""
+        """Look at the folder again and again."""
+        account, path, recursive = kwargs["account"], kwargs["path"], kwargs["recursive"]
         failures = 0
         while True:
             try:
-                files = await asyncio.to_thread(_list, kwargs["account"], kwargs["path"], kwargs["recursive"])
+                files = await _LOOKS.look(account, partial(_list, account, path, recursive))
             except (ConnectorError, HeadwaterError) as error:
                 failures += 1
-                log.warning("look %d in a row failed at account %s: %s", failures, kwargs["account"], error)
+                log.warning("look %d in a row failed at account %s: %s", failures, account, error)
                 yield Look(files=None, failures=failures)
             else:
                 failures = 0

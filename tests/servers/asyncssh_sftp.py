@@ -17,6 +17,7 @@ from tests.servers.sftp import SftpServer, key_text, new_key, public_line
 USERNAME = "feeds"
 PASSWORD = "correct horse battery staple"
 _START_SECONDS = 20
+_DRIP_SECONDS = 0.02
 
 T = TypeVar("T")
 
@@ -34,6 +35,7 @@ class Faults:
         hang: Requests that are never answered: "list", "open", "read".
         denied: Folders, as in "/private", that it refuses to list.
         extra_names: Names that it lists besides the real ones.
+        drip_bytes: Answers reads one after the other, every 20 ms, with no more than so many bytes.
         most_read_bytes: Answers reads with no more than so many bytes.
         refused_sftp: Lets users log in, but starts no SFTP.
     """
@@ -46,6 +48,7 @@ class Faults:
     hang: set[str] = field(default_factory=set)
     denied: set[str] = field(default_factory=set)
     extra_names: tuple[bytes, ...] = ()
+    drip_bytes: int | None = None
     most_read_bytes: int | None = None
     refused_sftp: bool = False
 
@@ -212,6 +215,7 @@ class _Files(SFTPServer):
         self._faults = faults
         self._counts = counts
         self._aborted = False
+        self._drips = asyncio.Lock()
 
     async def scandir(self, path: bytes) -> AsyncIterator[SFTPName]:
         await self._may_hang("list")
@@ -255,6 +259,10 @@ class _Files(SFTPServer):
             size = max(0, min(size, faults.end_after_bytes - offset))
         if faults.most_read_bytes is not None:
             size = min(size, faults.most_read_bytes)
+        if faults.drip_bytes is not None:
+            size = min(size, faults.drip_bytes)
+            async with self._drips:
+                await asyncio.sleep(_DRIP_SECONDS)
         file = cast("BinaryIO", file_obj)
         file.seek(offset)
         data = file.read(size)

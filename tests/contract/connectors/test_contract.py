@@ -103,6 +103,7 @@ class S3Source(SourceUnderTest):
     """A bucket of a real store; `tls_store` shows a certificate."""
 
     kind = "s3"
+    has_folders = False
     unsupported_names = frozenset({BYTES_NAME, "back\\slash.csv"})  # the store makes a slash of it
 
     def __init__(self, store: S3Store, tls_store: OddS3) -> None:
@@ -145,6 +146,7 @@ class GcsSource(SourceUnderTest):
     """A bucket of an emulator, with the login of a store that has one."""
 
     kind = "gcs"
+    has_folders = False
     unsupported_names = frozenset({BYTES_NAME})
 
     def __init__(self, emulator: GcsEmulator, tls_store: OddGcs) -> None:

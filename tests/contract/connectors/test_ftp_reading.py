@@ -1,6 +1,7 @@
 """Listings and transfers of FTP servers that go wrong, in every way that one can go wrong."""
 
 import os
+import re
 import socket
 import tracemalloc
 from collections.abc import Callable
@@ -154,6 +155,24 @@ class TestTransfer:
             f"{scripted.name} stopped answering for 0.5 s while 'a.csv' was read. Try again, or raise "
             "`timeout_seconds`."
         )
+
+    def test_a_transfer_that_trickles(self, scripted: ScriptedServer, connect_ftp: Connect) -> None:
+        speed = {"least_bytes_per_second": 100_000, "least_speed_seconds": 0.3}
+        connector = connect_ftp(scripted, timeout_seconds=20, **speed)
+        connector.check()
+        scripted.script.data_drips = True
+        scripted.script.answers["SIZE"] = b"213 1000000\r\n"
+        error = transfer_error(connector)
+        assert re.fullmatch(
+            rf"{re.escape(scripted.name)} sent \d+ bytes of 'a\.csv' in \d s, less than the 100000 bytes per second "
+            r"that are the least\. The transfer was cut off\. Try again; if the source is always so slow, lower "
+            r"`least_bytes_per_second`\.",
+            str(error),
+        )
+        assert error.retryable
+        scripted.script.data_drips = False
+        scripted.script.answers["SIZE"] = b"213 10\r\n"
+        assert read(connector, "a.csv") == b"0123456789", "the next call connects anew"
 
     def test_a_server_that_stops_answering(self, scripted: ScriptedServer, connect_ftp: Connect) -> None:
         connector = connect_ftp(scripted, timeout_seconds=0.5)

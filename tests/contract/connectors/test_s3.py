@@ -337,6 +337,18 @@ class TestListing:
         with pytest.raises(AccessDeniedError, match="was refused"):
             connector.stat_file("../outside.csv")
 
+    def test_a_folder_whose_last_file_is_taken_away_is_empty(
+        self, store: OddS3, connect: Connect, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store.files = {"in/a.csv": b"1", "b.csv": b"2"}
+        connector = connect(store)
+        assert len(list(connector.list_files("in"))) == 1
+        del store.files["in/a.csv"]
+        assert list(connector.list_files("in")) == list(connector.list_files("in", recursive=True)) == []
+        assert "holds nothing below 'in': no file has come yet, or the path is wrong." in caplog.text
+        with pytest.raises(FileGoneError, match="has no folder 'in'"):
+            list(connector.browse("in"))
+
     def test_an_account_s_folder_that_is_not_there(self, store: OddS3, connect: Connect) -> None:
         with pytest.raises(FileGoneError, match="has no folder ''"):
             connect(store, folder_path="outbox").check()
@@ -479,13 +491,22 @@ class TestTransfer:
     def test_a_store_that_sends_one_byte_at_a_time(self, store: OddS3, connect: Connect) -> None:
         store.files["a.bin"] = self.CONTENT
         store.drip = True
-        connector = connect(store, **SMALL_PARTS, timeout_seconds=0.3, max_attempts=1)
+        speed = {"least_bytes_per_second": 1024 * 1024, "least_speed_seconds": 0.6}
+        connector = connect(store, **SMALL_PARTS, **speed, timeout_seconds=20, max_attempts=1)
         with connector.open_file("a.bin") as stream, pytest.raises(TransferError) as caught:
             stream.read()
         assert str(caught.value) == (
-            f"S3 bucket 'exchange' at 127.0.0.1:{store.port} sent less than 256 KiB of file 'a.bin' in 0.6 s. Try "
-            "again, or raise `timeout_seconds`."
+            f"S3 bucket 'exchange' at 127.0.0.1:{store.port} sent less than 256 KiB of file 'a.bin' in 0.6 s. The "
+            "transfer was cut off. Try again; if the source is always so slow, lower `least_bytes_per_second`."
         )
+        assert caught.value.retryable
+
+    def test_a_store_that_sends_one_byte_at_a_time_and_may(self, store: OddS3, connect: Connect) -> None:
+        store.files["a.bin"] = self.CONTENT
+        store.drip = True
+        connector = connect(store, **SMALL_PARTS, least_bytes_per_second=0, timeout_seconds=0.3, max_attempts=1)
+        with connector.open_file("a.bin") as stream, pytest.raises(TransferError, match=r"less than 256 KiB .* 0\.6 s"):
+            stream.read()
 
     def test_no_more_is_read_ahead_than_configured(self, store: OddS3, connector: Connector) -> None:
         with connector.open_file("a.bin") as stream:

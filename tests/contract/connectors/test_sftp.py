@@ -1,6 +1,7 @@
 """SFTP servers that are strict, odd, or broken, and what people are told about them."""
 
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -580,3 +581,33 @@ class TestOpenSsh:
     def test_its_rsa_key_may_be_pinned_too(self, openssh: SftpServer) -> None:
         with closing(create_connector("sftp", openssh.config(host_key=openssh.other_host_keys[0]))) as connector:
             assert "ssh-rsa" in connector.check().steps[1].detail
+
+
+class TestLeastSpeed:
+    @pytest.fixture
+    def slow(self, server: AsyncsshServer) -> AsyncsshServer:
+        (server.root / "a.bin").write_bytes(os.urandom(100_000))
+        server.faults.drip_bytes = 1000
+        return server
+
+    def test_a_server_that_trickles_is_cut_off(self, slow: AsyncsshServer, connect: Connect) -> None:
+        connector = connect(slow, least_bytes_per_second=200_000, least_speed_seconds=0.3)
+        with connector.open_file("a.bin") as stream, pytest.raises(TransferError) as caught:
+            stream.read()
+        assert re.fullmatch(
+            rf"SFTP server 127\.0\.0\.1:{slow.port} sent \d+ bytes of 'a\.bin' in \d s, less than the 200000 bytes per "
+            r"second that are the least\. The transfer was cut off\. Try again; if the source is always so slow, lower "
+            r"`least_bytes_per_second`\.",
+            str(caught.value),
+        )
+        assert (caught.value.retryable, caught.value.path) == (True, "a.bin")
+        slow.faults.drip_bytes = None
+        with connector.open_file("a.bin") as stream:
+            assert len(stream.read()) == 100_000
+        assert slow.counts.connections == 2, "the next call does not wait for what is still on its way"
+
+    @pytest.mark.parametrize("least", [0, 5_000])
+    def test_one_that_may_trickle_is_not(self, slow: AsyncsshServer, connect: Connect, least: int) -> None:
+        connector = connect(slow, least_bytes_per_second=least, least_speed_seconds=0.3)
+        with connector.open_file("a.bin") as stream:
+            assert len(stream.read()) == 100_000

@@ -2,60 +2,21 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from connectors import Connector, FileGoneError, TransferError, create_connector
+from connectors import Connector, FileGoneError, TransferError
 from connectors.base import RemoteFile
 from headwater.flows.fetch import FetchedFile, fetch_file
 from headwater.flows.patience import Patience
-from headwater.model.paths import stored_path
-from headwater.model.runs import FileState, SourceFile
-from tests.servers.asyncssh_sftp import AsyncsshServer, asyncssh_server
+from headwater.model.runs import SourceFile
+from tests.contract.fetch.support import AT_ONCE, MIB, listed, nothing, put
+from tests.servers.asyncssh_sftp import AsyncsshServer
 
-MIB = 1024 * 1024
 SIZE = 5 * MIB + 7
-AT_ONCE = Patience(pause=lambda _: None)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[AsyncsshServer]:
-    with asyncssh_server(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-def connector(server: AsyncsshServer) -> Iterator[Connector]:
-    with closing(create_connector("sftp", server.config())) as connector:
-        yield connector
-
-
-def put(server: AsyncsshServer, content: bytes, *, modified: int = 1_700_000_000) -> None:
-    """Write the file anew, as a sender does who renames it into place."""
-    (server.root / "new").write_bytes(content)
-    os.utime(server.root / "new", (modified, modified))
-    (server.root / "new").rename(server.root / "a.bin")
-
-
-def listed(connector: Connector) -> SourceFile:
-    (file,) = connector.list_files("")
-    return SourceFile(
-        id="1",
-        flow="f",
-        path=stored_path(file.path),
-        size_bytes=file.size_bytes,
-        modified_at=file.modified_at,
-        version=file.version,
-        sha256=None,
-        state=FileState.CLAIMED,
-        flow_run_id="r",
-        group=0,
-    )
 
 
 def cutting(server: AsyncsshServer, after: int) -> Callable[[int], None]:
@@ -69,10 +30,6 @@ def cutting(server: AsyncsshServer, after: int) -> Callable[[int], None]:
         left -= count
 
     return count_down
-
-
-def nothing(_count: int) -> None:
-    return None
 
 
 def fetched(

@@ -51,3 +51,12 @@ def test_the_schema_hides_secrets_and_requires_the_bucket_alone() -> None:
 def test_a_folder_does_not_lead_upwards() -> None:
     with pytest.raises(AccessDeniedError, match=r"S3 bucket 'exchange': path 'a/\.\./b' was refused"):
         create_connector("s3", {"bucket_name": "exchange", "folder_path": "a/../b"})
+
+
+def test_a_bucket_is_needed() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        create_connector("s3", {"service_url": "https://s3.example.com"})
+    assert str(caught.value) == (
+        "The configuration of connector kind 's3' is wrong: `bucket_name` is missing (Name of the bucket, without a "
+        "protocol)."
+    )

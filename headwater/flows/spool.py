@@ -1,0 +1,110 @@
+"""A temporary file that is filled from front to back, and knows the hash of what it holds."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import BufferedReader, FileIO
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from headwater.errors import HeadwaterError
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Which bytes of a file are wanted: `size_bytes` from `offset` on; None for all that there are."""
+
+    offset: int = 0
+    size_bytes: int | None = None
+
+
+class Spool:
+    """What has come of a file so far.
+
+    Args:
+        file: Where the bytes go: unbuffered, open for reading and writing, at the end of what it holds.
+        size_bytes: How many bytes it holds already.
+        digest: Their hash; None if there are none.
+        is_kept: Whether a later try finds them, should this one fail.
+        noted: Called after each block with the number of bytes and their hash.
+
+    Attributes:
+        is_kept: As given.
+        size_bytes: How many bytes it holds.
+    """
+
+    def __init__(
+        self,
+        file: FileIO,
+        *,
+        size_bytes: int = 0,
+        digest: "_Hash | None" = None,
+        is_kept: bool = False,
+        noted: "Callable[[int, _Hash], None] | None" = None,
+    ) -> None:
+        self._file = file
+        self._digest = digest or hashlib.sha256()
+        self._noted = noted
+        self.is_kept = is_kept
+        self.size_bytes = size_bytes
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all bytes so far, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    def append(self, block: memoryview) -> None:
+        """Add bytes; called by one thread at a time.
+
+        Raises:
+            HeadwaterError: They can't be stored. All that came is given up, to give the space back.
+        """
+        self._digest.update(block)
+        came_bytes = self.size_bytes
+        try:
+            self._write(block)
+            if self._noted is not None:
+                self._noted(self.size_bytes, self._digest)
+        except OSError as error:
+            with suppress(OSError):
+                self.restart()
+            raise HeadwaterError(
+                f"a file that is being fetched can't be stored on this machine: {error.strerror}, after {came_bytes:,} "
+                "bytes. Make room for temporary files, and in HEADWATER_HOME.",
+                retryable=True,
+            ) from error
+
+    def last(self, count: int) -> bytes:
+        """Return the last bytes, as many as there are, and leave the file at its end."""
+        count = min(count, self.size_bytes)
+        self._file.seek(self.size_bytes - count)
+        return self._file.read(count)
+
+    def restart(self) -> None:
+        """Forget all bytes."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._digest = hashlib.sha256()
+        self.size_bytes = 0
+
+    def from_the_start(self) -> BinaryIO:
+        """Return the file, at its first byte; it is closed with the spool."""
+        self._file.seek(0)
+        return cast(BinaryIO, BufferedReader(self._file))
+
+    def _write(self, block: memoryview) -> None:
+        while block:
+            count = self._file.write(block)
+            self.size_bytes += count
+            block = block[count:]
+
+
+@contextmanager
+def passing_spool() -> Iterator[Spool]:
+    """Give a spool without a name, which vanishes with the process."""
+    with tempfile.TemporaryFile(prefix="headwater-", buffering=0) as file:
+        yield Spool(file)
