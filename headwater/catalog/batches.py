@@ -188,6 +188,16 @@ class BatchStore(Store):
                 found += self._replays(connection, batch_id, BatchStatus.SUCCESS)
         return tuple(found)
 
+    def loaded(self, batch_ids: Collection[str]) -> set[str]:
+        """Those of the batches that are in the lake."""
+        found: set[str] = set()
+        ids = sorted(batch_ids)
+        for start in range(0, len(ids), _PAGE):
+            page = ids[start : start + _PAGE]
+            query = sa.select(batch.c.id).where(batch.c.id.in_(page), batch.c.status == BatchStatus.SUCCESS.value)
+            found.update(row["id"] for row in self._all(query))
+        return found
+
     @staticmethod
     def _replays(connection: sa.Connection, batch_id: str, status: BatchStatus) -> list[str]:
         query = sa.select(batch.c.id).where(batch.c.replay_of == batch_id, batch.c.status == status.value)

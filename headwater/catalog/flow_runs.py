@@ -132,6 +132,13 @@ class FlowRunStore(Store):
             known = connection.execute(_locked(flow_run.c.profiles, run_id)).scalar_one()
             connection.execute(sa.update(flow_run).where(flow_run.c.id == run_id).values(profiles=known | counts))
 
+    def with_profiles(self) -> dict[str, str]:
+        """The batches from which identities or profiles were loaded at some time, each with its run."""
+        query = sa.select(flow_run.c.batch_id, flow_run.c.id).where(
+            flow_run.c.batch_id.is_not(None), flow_run.c.profiles != sa.literal({}, flow_run.c.profiles.type)
+        )
+        return {row["batch_id"]: row["id"] for row in self._all(query)}
+
     def add_notes(self, run_id: str, notes: Iterable[str]) -> None:
         """Add remarks for people, each once."""
         with self._begin() as connection:

@@ -11,11 +11,19 @@ from sqlalchemy.engine import Connection, Engine
 from headwater.identity.graph import IdentityGraph
 from headwater.model.documents import MergePolicy
 from headwater.profile.merged import EVENT_LIMIT, MergedProfile
-from headwater.profile_store import batches, counting, identities, profiles, reading, removal
+from headwater.profile_store import batches, counting, identities, profiles, reading, reloading, removal
 from headwater.profile_store.engine import Step, open_database
 from headwater.profile_store.engine import reading as reading_transaction
 from headwater.profile_store.engine import writing as writing_transaction
-from headwater.profile_store.loads import BatchLoad, IdentityLoad, LookupEntity, ProfileLoad, Removal, StoreCounts
+from headwater.profile_store.loads import (
+    BatchLoad,
+    IdentityLoad,
+    LookupEntity,
+    ProfileLoad,
+    Removal,
+    StoreCounts,
+    StoredBatch,
+)
 from headwater.profile_store.rows import to_json
 from headwater.profile_store.tables import batch
 
@@ -88,6 +96,26 @@ class ProfileStore:
 
         return self._once("profiles", load, ProfileLoad, work)
 
+    def reload_batch(self, load: BatchLoad, rows: "Callable[[], Iterable[pa.RecordBatch]]") -> bool:
+        """Make what the store has of a batch what these rows give, as if no others had ever been loaded.
+
+        The batch keeps its time of ingestion, and whether its records are upserts. A load that did not happen yet does
+        not happen here: the batch's own flow run sees to it.
+
+        Args:
+            load: The batch.
+            rows: Gives the rows, once for each load that is repeated. It is called when nobody else can write to the
+                store, so that rows read then are not older than those of any load before.
+
+        Returns:
+            Whether the store has the batch.
+
+        Raises:
+            SchemaError, HeadwaterError: as with the two loads; the store is as it was.
+        """
+        with writing_transaction(self._engine) as connection:
+            return reloading.reload_batch(connection, load, rows)
+
     def remove_batch(self, batch_id: str) -> Removal:
         """Remove what the batch brought: afterwards everything is as if it had never come. Repeating is harmless.
 
@@ -144,6 +172,11 @@ class ProfileStore:
         """The graph that the identity is in; just itself if it has data but no links; None if it is unknown."""
         with reading_transaction(self._engine) as connection:
             return reading.identity_graph(connection, namespace, value)
+
+    def batches(self) -> list[StoredBatch]:
+        """The batches that the store has, by id."""
+        with reading_transaction(self._engine) as connection:
+            return batches.stored(connection)
 
     def counts(self) -> StoreCounts:
         """What the store holds, exactly. Reads every key: some seconds for a million people."""

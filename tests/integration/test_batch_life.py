@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater.errors import ConflictError, NotFoundError
+from headwater.errors import ConflictError, HeadwaterError, NotFoundError
 from headwater.flows.begin import begin_run
 from headwater.flows.discover import discover
 from headwater.flows.finish import finish
@@ -92,6 +93,30 @@ class TestReverting:
         assert not shop.batch_of(first).removing
         assert finish_removals(shop.workspace) == []
         assert shop.run().counts.loaded == 1
+
+    def test_maintenance_goes_on_after_a_table_that_is_broken_and_tells_of_all_that_failed(self, shop: Shop) -> None:
+        for number in range(5):
+            shop.put(f"{number}.json", (str(number), "X"))
+            last = shop.run()
+        lake = shop.workspace.lake
+        for broken in ("a_broken", "zz_broken"):
+            lake.ensure_table(broken, pa.schema([("_id", pa.string())]))
+            for metadata in (shop.workspace.settings.home / "lake").glob(f"**/{broken}/metadata/*.json"):
+                metadata.write_text("no metadata")
+        shop.workspace.catalog.batches.begin_removal(str(last.batch_id), release_files=False)
+
+        with pytest.raises(HeadwaterError) as caught:
+            maintain_lake(shop.workspace)
+
+        told = str(caught.value)
+        assert told.startswith(
+            "2 of 5 parts of the maintenance failed; 1 tables were maintained.\ndataset 'a_broken': "
+        )
+        assert "\ndataset 'zz_broken': " in told
+        assert shop.keys() == ["0", "1", "2", "3"]
+        assert maintain_lake(shop.workspace, [DATASET])[0].dataset == DATASET
+        with pytest.raises(HeadwaterError, match=r"^1 of 4 parts .*\ndataset 'none': .* has no table in the lake"):
+            maintain_lake(shop.workspace, ["none", DATASET])
 
     @pytest.mark.slow
     def test_killed_in_the_middle_the_same_command_ends_it(self, shop: Shop) -> None:
