@@ -218,16 +218,25 @@ class BatchStore(Store):
             ConflictError: the original was removed, or is being replaced.
         """
         with self._begin() as connection:
-            original = replay.replay_of
-            while original is not None:
-                query = sa.select(batch.c.status, batch.c.replay_of).where(batch.c.id == original).with_for_update()
-                status, before = connection.execute(query).one()
+            for original in self._originals(connection, replay):
+                query = sa.select(batch.c.status).where(batch.c.id == original).with_for_update()
+                status = connection.execute(query).scalar_one()
                 if status != BatchStatus.SUCCESS or self._replacing(connection, original, (BatchStatus.STAGED,)):
                     raise ConflictError(
                         f"batch {original}, whose rejected records batch {replay.id} was to load, is no longer in the "
                         "lake or is being replaced. Nothing was loaded."
                     )
-                original = before
+
+    @staticmethod
+    def _originals(connection: sa.Connection, replay: Batch) -> list[str]:
+        """What the batch replays, and what that replays in turn; the one that read the files comes first."""
+        found: list[str] = []
+        original = replay.replay_of
+        while original is not None:
+            found.insert(0, original)
+            query = sa.select(batch.c.replay_of).where(batch.c.id == original)
+            original = connection.execute(query).scalar_one()
+        return found
 
     def require_replaceable(self, replacing: Batch) -> None:
         """Hold the batches that this one replaces until the end of the transaction, and make sure that it alone may.

@@ -83,7 +83,11 @@ class Catalog(Stores):
 
     @contextmanager
     def transaction(self) -> Iterator[Stores]:
-        """All changes through the stores that this gives are made together, or not at all."""
+        """All changes through the stores that this gives are made together, or not at all.
+
+        Whoever locks rows of several kinds takes them in this order, so that no two transactions wait for each other:
+        flow runs (by id), batches (a batch before those that replay it), file versions, and what is told of them.
+        """
         with self._begin() as connection:
             yield Stores(lambda: nullcontext(connection), lambda: nullcontext(connection))
 

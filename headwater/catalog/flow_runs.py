@@ -118,6 +118,11 @@ class FlowRunStore(Store):
                 "To run the dataflow again, clear its task `discover`, or trigger it."
             )
 
+    def hold(self, run_id: str) -> None:
+        """Hold the run's row until the end of the transaction, whether the run is open or not."""
+        with self._begin() as connection:
+            connection.execute(_locked(flow_run.c.id, run_id))
+
     def renew(self, run_id: str, lease: timedelta) -> None:
         """Say that somebody still works on the run."""
         self._change(run_id, lease_until=utc_now() + lease)

@@ -105,6 +105,7 @@ def _complete_reloads(workspace: Workspace, run: FlowRun) -> None:
 
 def _complete_run(workspace: Workspace, flow_run_id: str) -> FlowRun:
     with workspace.catalog.transaction() as stores:
+        stores.flow_runs.hold(flow_run_id)
         run = stores.flow_runs.get(flow_run_id)
         batch = stores.batches.get(run.batch_id) if run.batch_id is not None else None
         if batch is None or batch.status is not BatchStatus.SUCCESS:
