@@ -1,10 +1,13 @@
 """What becomes of a batch after its load: reverted, deleted, replaced, replayed."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,13 +23,19 @@ from headwater.flows.ingest import ingest_group
 from headwater.flows.load import load_lake
 from headwater.flows.maintenance import maintain_lake
 from headwater.flows.removal import delete_batch, finish_removals, revert_batch
-from headwater.flows.replay import replay_batch
+from headwater.flows.replay import PIECE_RECORDS, replay_batch
 from headwater.lake import SYSTEM_COLUMN
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import BatchStatus, FlowRunState
 from tests.integration.shop import DATASET, FLOW, Shop, open_shop
 
 TOO_LONG = "SUMMER2026"
+LONG_AGO = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
+
+
+def event(key: str, coupon: str) -> str:
+    """A line of a file: all on one day, however many there are."""
+    return json.dumps({"_id": key, "timestamp": "2026-11-01T12:00:00Z", "_shop": {"loyaltyId": key, "coupon": coupon}})
 
 
 @pytest.fixture
@@ -288,6 +297,24 @@ class TestReplaying:
         [left] = shop.workspace.diagnostics.read(str(replayed.batch_id))
         assert (left["_filename"], left["_row"], left["_offset"]) == ("a.json", 4, offsets[1])
         assert shop.batch_of(replayed).replay_of == first.batch_id
+
+    def test_more_records_than_are_read_together_keep_their_places(self, shop: Shop) -> None:
+        count = PIECE_RECORDS + 100
+        events = [
+            (f"{kind}{number}", coupon) for number in range(count) for kind, coupon in (("g", "X"), ("b", TOO_LONG))
+        ]
+        path = shop.folder / "a.json"
+        path.write_text("\n".join(event(*each) for each in events))
+        os.utime(path, (LONG_AGO, LONG_AGO))
+        first = shop.run()
+        assert first.counts.failed == count
+        shop.apply(coupon_length=10)
+
+        assert replay_batch(shop.workspace, str(first.batch_id)).counts.loaded == count
+
+        rows = shop.workspace.lake.scan(DATASET).to_pylist()
+        places = {row["_id"]: row[SYSTEM_COLUMN]["rowNumber"] for row in rows}
+        assert [places[f"b{number}"] for number in range(count)] == [2 * number + 2 for number in range(count)]
 
     def test_a_batch_is_replayed_once_and_the_rest_from_there(self, shop: Shop) -> None:
         shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG), ("a3", "Y"), ("a4", TOO_LONG * 5))
