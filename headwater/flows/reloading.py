@@ -10,8 +10,10 @@ maintenance, `headwater doctor --mend`.
 import logging
 from functools import partial
 
+from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
 from headwater.errors import ConflictError, NotFoundError
+from headwater.flows.expiry import oldest_event
 from headwater.flows.profile_rows import batch_load, current_rows
 from headwater.flows.schemas import resolve_schema
 from headwater.flows.workspace import Workspace
@@ -57,7 +59,9 @@ def reload_profiles(workspace: Workspace, batch_id: str) -> None:
     schema = resolve_schema(workspace.catalog.resources, dataset.xdm_schema, tenant=workspace.settings.tenant)
     load = batch_load(workspace, batch, dataset, schema)
     try:
-        known = workspace.profile_store.reload_batch(load, partial(current_rows, workspace, batch_id))
+        known = workspace.profile_store.reload_batch(
+            load, partial(current_rows, workspace, batch_id), events_since=oldest_event(dataset, utc_now())
+        )
     except ConflictError:
         if workspace.catalog.batches.get(batch_id).status is BatchStatus.SUCCESS:
             raise

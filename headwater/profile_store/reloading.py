@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
+from datetime import datetime
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -11,13 +12,18 @@ from headwater.profile_store import batches
 from headwater.profile_store.identities import load_identities
 from headwater.profile_store.loads import BatchLoad
 from headwater.profile_store.profiles import load_profiles
-from headwater.profile_store.removal import remove_batches
+from headwater.profile_store.removal import expire_events, keep_out_removed, remove_batches
 from headwater.profile_store.rows import to_json
 from headwater.profile_store.tables import batch
 from headwater.profile_store.times import from_micros
 
 
-def reload_batch(connection: Connection, load: BatchLoad, rows: Callable[[], Iterable[pa.RecordBatch]]) -> bool:
+def reload_batch(
+    connection: Connection,
+    load: BatchLoad,
+    rows: Callable[[], Iterable[pa.RecordBatch]],
+    events_since: datetime | None,
+) -> bool:
     """See `ProfileStore.reload_batch`. The caller has one transaction around it.
 
     Whatever stands between the batch's rows and those of others is decided by its time of ingestion, which stays, and
@@ -35,4 +41,7 @@ def reload_batch(connection: Connection, load: BatchLoad, rows: Callable[[], Ite
     if known.profiles is not None:
         stored = load_profiles(connection, again, number, rows())
         batches.finish(connection, number, "profiles", to_json(asdict(stored)))
+    keep_out_removed(connection, number)
+    if events_since is not None:
+        expire_events(connection, load.dataset, events_since)
     return True

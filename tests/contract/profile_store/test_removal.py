@@ -255,6 +255,26 @@ def test_a_person_goes_by_any_identity(store: ProfileStore, namespace: str) -> N
     assert store.remove_profile(namespace, "same") == Removal()
 
 
+def test_a_removed_person_comes_back_with_what_is_ingested_later_and_not_before(store: ProfileStore) -> None:
+    loyalty(store, 1, person("same", "Rome", "same"), person("other", "Oslo", "o"))
+    store.remove_profile("lumaCrmId", "same", at=samples.at(5))
+
+    reload(store, 1, person("same", "Rome", "same"), person("other", "Oslo", "o"))
+    loyalty(store, 2, person("same", "Bern", "same"), person("new", "Kiel", "same"), person("other", "Linz", "o"))
+
+    assert cities(store, "same", "other", "new") == [None, "Linz", "Kiel"]
+    assert store.identity_graph("lumaCrmId", "same") is None, "nothing links to it"
+    assert (store.counts().links, store.counts().identities) == (1, 3)
+
+    loyalty(store, 6, person("same", "Graz", "same"))
+
+    assert cities(store, "same") == ["Graz"]
+    assert members_of(store, "same") == {"lumaLoyaltyId:same", "lumaCrmId:same"}
+    profile = store.look_up("lumaCrmId", "same", samples.DEFAULT)
+    assert profile is not None
+    assert {origin.batch_id for origin in profile.provenance.values()} == {"B6"}
+
+
 def visit(day: int) -> dict[str, Any]:
     return samples.loyalty_row("1", None, _id=f"e{day}", timestamp=samples.START - timedelta(days=day))
 
@@ -268,6 +288,8 @@ def test_old_events_are_left_out_and_expire(store: ProfileStore) -> None:
     assert store.expire_events(samples.PURCHASES, before=before) == Removal(events=2)
     assert store.expire_events(samples.LOYALTY, before=datetime(2027, 1, 1, tzinfo=UTC)) == Removal()
     assert store.counts().events == 1
+    assert store.reload_batch(batch, lambda: rows, events_since=before)
+    assert store.counts().events == 1, "what has expired does not come back"
 
 
 def test_a_shared_device_stays_with_the_last_person(store: ProfileStore) -> None:
