@@ -208,8 +208,25 @@ class BatchStore(Store):
             if staged := self._replays(connection, loaded, BatchStatus.STAGED):
                 raise ConflictError(
                     f"the rejected records of batch {loaded} are being loaded by batch {staged[0]}. Nothing was "
-                    "changed. Wait for that replay; if it died, `headwater doctor --mend` closes its run."
+                    "changed. Wait for that replay; if it died, `headwater doctor --mend` closes its run.",
+                    retryable=True,
                 )
+
+    def require_supersedable(self, batch_ids: Collection[str]) -> None:
+        """Hold the batches that are about to lose rows until the end of the transaction.
+
+        Raises:
+            ConflictError: a replay is about to bring rows of their files that would stay; it may be over soon.
+        """
+        with self._begin() as connection:
+            for batch_id in sorted(batch_ids):
+                connection.execute(sa.select(batch.c.id).where(batch.c.id == batch_id).with_for_update())
+                self._refuse_while_replayed(connection, batch_id)
+
+    def staged(self, dataset: str) -> list[Batch]:
+        """The dataset's batches whose commit may be under way."""
+        query = _select().where(batch.c.dataset == dataset, batch.c.status == BatchStatus.STAGED.value)
+        return [_batch(row) for row in self._all(query.order_by(batch.c.id))]
 
     def require_original(self, replay: Batch) -> None:
         """Hold what the batch replays until the end of the transaction, and make sure that it stays in the lake.

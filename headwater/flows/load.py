@@ -97,6 +97,8 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
         stores.batches.stage(batch.id)
         if batch.status is BatchStatus.LOADING:
             stores.batches.require_replaceable(batch)
+            superseded = stores.ledger.superseded_by(context.run.id)
+            stores.batches.require_supersedable(stores.ledger.batches_of(superseded))
             _require_original(stores, batch)
             stores.ledger.confirm_superseded(context.run.id)
         supersede = stores.ledger.superseded_by(context.run.id)
@@ -123,11 +125,17 @@ def _require_original(stores: Stores, batch: Batch) -> None:
     first = batch
     while first.replay_of is not None:
         first = stores.batches.get(first.replay_of)
-    if first is not batch and stores.ledger.has_superseded(first.flow_run_id, since=batch.created_at):
-        raise ConflictError(
-            f"a newer version of a file of batch {first.id} was loaded while batch {batch.id} replayed its records. "
-            f"Nothing was loaded; replay batch {batch.replay_of} again."
-        )
+    if first is batch:
+        return
+    replaying = f"while batch {batch.id} replayed its records. Nothing was loaded; replay batch {batch.replay_of} again"
+    if stores.ledger.has_superseded(first.flow_run_id, since=batch.created_at):
+        raise ConflictError(f"a newer version of a file of batch {first.id} was loaded {replaying}.")
+    for other in stores.batches.staged(batch.dataset):
+        if first.id in stores.ledger.batches_of(stores.ledger.superseded_by(other.flow_run_id)):
+            raise ConflictError(
+                f"a newer version of a file of batch {first.id} was about to be loaded by batch {other.id} {replaying} "
+                "after that."
+            )
 
 
 def _check_stopped(workspace: Workspace, context: RunContext) -> None:

@@ -12,9 +12,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ulid import ULID
 
+from headwater.catalog.base import utc_now
+from headwater.catalog.batches import GroupReport
+from headwater.catalog.tables import batch as batch_table
 from headwater.errors import ConflictError, HeadwaterError, NotFoundError
 from headwater.flows.begin import begin_run
 from headwater.flows.discover import discover
@@ -26,6 +31,7 @@ from headwater.flows.removal import delete_batch, finish_removals, revert_batch
 from headwater.flows.replay import PIECE_RECORDS, replay_batch
 from headwater.lake import SYSTEM_COLUMN
 from headwater.model.documents import Dataflow, RunRequest
+from headwater.model.records import RecordCounts
 from headwater.model.runs import BatchStatus, FlowRunState
 from tests.integration.shop import DATASET, FLOW, Shop, open_shop
 
@@ -51,6 +57,29 @@ def read_by_an_open_run(shop: Shop, **request: object) -> str:
     for group in discovery.groups:
         ingest_group(shop.workspace, discovery.flow_run_id, group)
     return discovery.flow_run_id
+
+
+def begin_replay(shop: Shop, batch_id: str) -> str:
+    """A flow run that is about to load the batch's rejected records."""
+    flow = shop.workspace.catalog.resources.typed(Dataflow, FLOW)
+    run_id, replay_id = begin_run(shop.workspace, flow, RunRequest(replay_of=batch_id)), str(ULID())
+    with shop.workspace.catalog.transaction() as stores:
+        stores.batches.create(
+            batch_id=replay_id, dataset=DATASET, flow_run_id=run_id, created_at=utc_now(), replay_of=batch_id
+        )
+        stores.flow_runs.set_batch(run_id, replay_id)
+    counts = RecordCounts(read=1, loaded=1, failed=0)
+    report = GroupReport(group=0, files=1, input_bytes=1, counts=counts, failed_by_code={}, notes=(), staged=())
+    shop.workspace.catalog.batches.put_group(replay_id, report)
+    return run_id
+
+
+def unstage(shop: Shop, batch_id: str) -> None:
+    """What no code of Headwater does: the batch loads again."""
+    engine = sa.create_engine(shop.workspace.settings.catalog_database)
+    with engine.begin() as connection:
+        connection.execute(sa.update(batch_table).where(batch_table.c.id == batch_id).values(status="loading"))
+    engine.dispose()
 
 
 class TestReverting:
@@ -354,6 +383,34 @@ class TestReplaying:
             ConflictError, match="is inactive; only the rejected records of a batch that is in the lake"
         ):
             replay_batch(shop.workspace, str(clean.batch_id))
+
+    def test_a_replay_and_a_newer_version_of_its_file_do_not_load_at_once(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG))
+        first = str(shop.run().batch_id)
+        shop.apply(coupon_length=10)
+        replay = begin_replay(shop, first)
+        newer = read_by_an_open_run(shop, reprocess=True)
+        batches, flow_runs = shop.workspace.catalog.batches, shop.workspace.catalog.flow_runs
+        replay_id, newer_id = str(flow_runs.get(replay).batch_id), str(flow_runs.get(newer).batch_id)
+
+        batches.stage(replay_id)
+        with pytest.raises(
+            ConflictError, match=f"records of batch {first} are being loaded by batch {replay_id}"
+        ) as caught:
+            load_lake(shop.workspace, newer)
+        assert caught.value.retryable
+
+        unstage(shop, replay_id)
+        batches.stage(newer_id)
+        with pytest.raises(
+            ConflictError,
+            match=f"a file of batch {first} was about to be loaded by batch {newer_id} while batch {replay_id}",
+        ):
+            load_lake(shop.workspace, replay)
+        load_lake(shop.workspace, newer)
+        with pytest.raises(ConflictError, match=f"a newer version of a file of batch {first} was loaded while"):
+            load_lake(shop.workspace, replay)
+        assert shop.keys() == ["a1", "a2"]
 
     def test_reprocessing_the_file_takes_the_place_of_its_replayed_records_too(self, shop: Shop) -> None:
         shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG))

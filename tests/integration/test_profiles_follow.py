@@ -17,7 +17,7 @@ from headwater.flows.doctor import Code, examine
 from headwater.flows.maintenance import maintain_lake
 from headwater.flows.profile_rows import batch_load
 from headwater.flows.reloading import finish_reloads
-from headwater.flows.removal import revert_batch
+from headwater.flows.removal import finish_removals, revert_batch
 from headwater.flows.replay import replay_batch
 from headwater.flows.schemas import resolve_schema
 from headwater.model.documents import Dataflow, Dataset, MergePolicy, RunRequest
@@ -296,10 +296,12 @@ def test_a_batch_that_is_reverted_while_its_profiles_follow_is_gone(shop: Shop) 
     shop.put("ab.json", ("a", "YY"))
     run_id = settled_run(shop)
     store = shop.workspace.profile_store
-    interrupted = Interrupted(store, "reload_batch", lambda: revert_batch(shop.workspace, old))
-    shop.workspace.__dict__["profile_store"] = interrupted
+    begin_removal = partial(shop.workspace.catalog.batches.begin_removal, old, release_files=False)
+    shop.workspace.__dict__["profile_store"] = Interrupted(store, "reload_batch", begin_removal)
 
     load_profiles(shop, run_id)
+    assert "b" in people(store, "b"), "it is left to its removal"
+    finish_removals(shop.workspace)
 
     new = str(shop.workspace.catalog.flow_runs.get(run_id).batch_id)
     assert people(store, "a", "b", "c") == {"a": [("YY", new)]}
