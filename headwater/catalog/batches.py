@@ -188,6 +188,16 @@ class BatchStore(Store):
                 found += self._replays(connection, batch_id, BatchStatus.SUCCESS)
         return tuple(found)
 
+    def loaded(self, batch_ids: Collection[str]) -> set[str]:
+        """Those of the batches that are in the lake."""
+        found: set[str] = set()
+        ids = sorted(batch_ids)
+        for start in range(0, len(ids), _PAGE):
+            page = ids[start : start + _PAGE]
+            query = sa.select(batch.c.id).where(batch.c.id.in_(page), batch.c.status == BatchStatus.SUCCESS.value)
+            found.update(row["id"] for row in self._all(query))
+        return found
+
     @staticmethod
     def _replays(connection: sa.Connection, batch_id: str, status: BatchStatus) -> list[str]:
         query = sa.select(batch.c.id).where(batch.c.replay_of == batch_id, batch.c.status == status.value)
@@ -198,8 +208,25 @@ class BatchStore(Store):
             if staged := self._replays(connection, loaded, BatchStatus.STAGED):
                 raise ConflictError(
                     f"the rejected records of batch {loaded} are being loaded by batch {staged[0]}. Nothing was "
-                    "changed. Wait for that replay; if it died, `headwater doctor --mend` closes its run."
+                    "changed. Wait for that replay; if it died, `headwater doctor --mend` closes its run.",
+                    retryable=True,
                 )
+
+    def require_supersedable(self, batch_ids: Collection[str]) -> None:
+        """Hold the batches that are about to lose rows until the end of the transaction.
+
+        Raises:
+            ConflictError: a replay is about to bring rows of their files that would stay; it may be over soon.
+        """
+        with self._begin() as connection:
+            for batch_id in sorted(batch_ids):
+                connection.execute(sa.select(batch.c.id).where(batch.c.id == batch_id).with_for_update())
+                self._refuse_while_replayed(connection, batch_id)
+
+    def staged(self, dataset: str) -> list[Batch]:
+        """The dataset's batches whose commit may be under way."""
+        query = _select().where(batch.c.dataset == dataset, batch.c.status == BatchStatus.STAGED.value)
+        return [_batch(row) for row in self._all(query.order_by(batch.c.id))]
 
     def require_original(self, replay: Batch) -> None:
         """Hold what the batch replays until the end of the transaction, and make sure that it stays in the lake.
@@ -208,16 +235,25 @@ class BatchStore(Store):
             ConflictError: the original was removed, or is being replaced.
         """
         with self._begin() as connection:
-            original = replay.replay_of
-            while original is not None:
-                query = sa.select(batch.c.status, batch.c.replay_of).where(batch.c.id == original).with_for_update()
-                status, before = connection.execute(query).one()
+            for original in self._originals(connection, replay):
+                query = sa.select(batch.c.status).where(batch.c.id == original).with_for_update()
+                status = connection.execute(query).scalar_one()
                 if status != BatchStatus.SUCCESS or self._replacing(connection, original, (BatchStatus.STAGED,)):
                     raise ConflictError(
                         f"batch {original}, whose rejected records batch {replay.id} was to load, is no longer in the "
                         "lake or is being replaced. Nothing was loaded."
                     )
-                original = before
+
+    @staticmethod
+    def _originals(connection: sa.Connection, replay: Batch) -> list[str]:
+        """What the batch replays, and what that replays in turn; the one that read the files comes first."""
+        found: list[str] = []
+        original = replay.replay_of
+        while original is not None:
+            found.insert(0, original)
+            query = sa.select(batch.c.replay_of).where(batch.c.id == original)
+            original = connection.execute(query).scalar_one()
+        return found
 
     def require_replaceable(self, replacing: Batch) -> None:
         """Hold the batches that this one replaces until the end of the transaction, and make sure that it alone may.

@@ -15,12 +15,13 @@ from headwater.catalog.observations import Observations
 from headwater.catalog.outbox import Outbox
 from headwater.catalog.parts import FileParts
 from headwater.catalog.receivers import Receivers
+from headwater.catalog.reloads import Reloads
 from headwater.catalog.resources import ResourceStore
 from headwater.database.engine import READ_ONLY, open_engine
 from headwater.database.errors import translated
 from headwater.database.migrate import migrate
 
-HEAD = "0006"
+HEAD = "0007"
 SCRIPTS = "headwater.catalog:migrations"
 VERSION_TABLE = "headwater_catalog_version"
 _WHAT = "catalog database"
@@ -39,6 +40,7 @@ class Stores:
         outbox: notifications and their deliveries.
         journal: what each webhook was to be told, to be read and replayed.
         receivers: how each webhook stands.
+        reloads: batches whose profiles are to follow the lake.
     """
 
     def __init__(self, begin: Begin, read: Begin) -> None:
@@ -51,6 +53,7 @@ class Stores:
         self.outbox = Outbox(begin, read)
         self.journal = Journal(begin, read)
         self.receivers = Receivers(begin, read)
+        self.reloads = Reloads(begin, read)
 
 
 class Catalog(Stores):
@@ -80,7 +83,11 @@ class Catalog(Stores):
 
     @contextmanager
     def transaction(self) -> Iterator[Stores]:
-        """All changes through the stores that this gives are made together, or not at all."""
+        """All changes through the stores that this gives are made together, or not at all.
+
+        Whoever locks rows of several kinds takes them in this order, so that no two transactions wait for each other:
+        flow runs (by id), batches (a batch before those that replay it), file versions, and what is told of them.
+        """
         with self._begin() as connection:
             yield Stores(lambda: nullcontext(connection), lambda: nullcontext(connection))
 

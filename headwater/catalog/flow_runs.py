@@ -118,6 +118,11 @@ class FlowRunStore(Store):
                 "To run the dataflow again, clear its task `discover`, or trigger it."
             )
 
+    def hold(self, run_id: str) -> None:
+        """Hold the run's row until the end of the transaction, whether the run is open or not."""
+        with self._begin() as connection:
+            connection.execute(_locked(flow_run.c.id, run_id))
+
     def renew(self, run_id: str, lease: timedelta) -> None:
         """Say that somebody still works on the run."""
         self._change(run_id, lease_until=utc_now() + lease)
@@ -131,6 +136,13 @@ class FlowRunStore(Store):
         with self._begin() as connection:
             known = connection.execute(_locked(flow_run.c.profiles, run_id)).scalar_one()
             connection.execute(sa.update(flow_run).where(flow_run.c.id == run_id).values(profiles=known | counts))
+
+    def with_profiles(self) -> dict[str, str]:
+        """The batches from which identities or profiles were loaded at some time, each with its run."""
+        query = sa.select(flow_run.c.batch_id, flow_run.c.id).where(
+            flow_run.c.batch_id.is_not(None), flow_run.c.profiles != sa.literal({}, flow_run.c.profiles.type)
+        )
+        return {row["batch_id"]: row["id"] for row in self._all(query)}
 
     def add_notes(self, run_id: str, notes: Iterable[str]) -> None:
         """Add remarks for people, each once."""

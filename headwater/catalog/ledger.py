@@ -287,14 +287,27 @@ class Ledger(Store):
                 of_old = _has_same_bytes(_ORIGINAL.c.id.in_(page))
                 self._set_state(connection, of_old & orphan, FileState.RELEASED)
 
-    def superseded_since(self, flow_run_id: str, moment: datetime) -> bool:
-        """Whether a file that the run loaded was replaced after a moment (aware)."""
+    def has_superseded(self, flow_run_id: str, *, since: datetime | None = None) -> bool:
+        """Whether a file that the run loaded was replaced: after a moment (aware), or ever."""
         query = sa.select(source_file.c.id).where(
-            source_file.c.flow_run_id == flow_run_id,
-            source_file.c.state == FileState.SUPERSEDED.value,
-            source_file.c.changed_at > moment,
+            source_file.c.flow_run_id == flow_run_id, source_file.c.state == FileState.SUPERSEDED.value
         )
+        if since is not None:
+            query = query.where(source_file.c.changed_at > since)
         return self._first(query.limit(1)) is not None
+
+    def batches_of(self, file_ids: Sequence[str]) -> set[str]:
+        """The batches that the files were taken into."""
+        found: set[str] = set()
+        with self._read() as connection:
+            for page in _pages(file_ids):
+                query = (
+                    sa.select(flow_run.c.batch_id)
+                    .join(source_file, source_file.c.flow_run_id == flow_run.c.id)
+                    .where(source_file.c.id.in_(page), flow_run.c.batch_id.is_not(None))
+                )
+                found.update(connection.execute(query).scalars())
+        return found
 
     def stuck(self) -> dict[str, int]:
         """How many files each closed run still holds, by run; an intact catalog has none."""

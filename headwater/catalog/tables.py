@@ -102,6 +102,14 @@ batch_group = sa.Table(
 )
 """`stopped` says where reading was given up, if it was: the batch cannot load."""
 
+profile_reload = sa.Table(
+    "profile_reload",
+    metadata,
+    sa.Column("batch_id", sa.String(26), sa.ForeignKey("batch.id"), primary_key=True),
+    sa.Column("superseded_by", sa.String(26), sa.ForeignKey("batch.id"), primary_key=True),
+)
+"""Batches that lost rows, until their profiles have lost them too; see `headwater.catalog.reloads`."""
+
 staged_file = sa.Table(
     "staged_file",
     metadata,

@@ -52,6 +52,36 @@ def show(
         _print_profile(profile, policy)
 
 
+@app.command()
+def remove(namespace: Namespace, value: Value, as_json: JsonOption = False) -> None:
+    """Remove a person from the profiles: all fragments and events of the identity's graph, and the graph.
+
+    What was ingested until now never brings the person back; what is ingested later does.
+
+    Rows in the lake, rejected records and source files stay.
+    """
+    with workspace() as opened:
+        removed = opened.profile_store.remove_profile(namespace, value)
+    if as_json:
+        print_json(removed)
+    else:
+        say(f"removed {removed.fragments:,} fragments, {removed.events:,} events and {removed.links:,} links")
+
+
+@app.command()
+def expire(as_json: JsonOption = False) -> None:
+    """Remove events from the profiles that are older than their dataset's `event_expiration_days`."""
+    from headwater.flows.expiry import expire_events
+
+    with workspace() as opened:
+        done = expire_events(opened)
+    if as_json:
+        print_json(done)
+    else:
+        rows = [(each.dataset, each.before, each.events) for each in done]
+        print_table(("dataset", "events before", "removed"), rows, empty="no dataset has `event_expiration_days`")
+
+
 @identity_app.command()
 def graph(namespace: Namespace, value: Value, as_json: JsonOption = False) -> None:
     """Show the identities that are linked to one, and where each link came from. Shows personal data."""

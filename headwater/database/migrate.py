@@ -1,10 +1,14 @@
-"""Bring a database to the newest schema, safely when several processes start at once."""
+"""Bring a database to the newest schema, safely when several processes or threads start at once."""
+
+from threading import Lock
 
 import sqlalchemy as sa
 
 from headwater.database.engine import READ_ONLY
 
 _LOCK = 0x68656164  # "head": one advisory lock for all of Headwater's migrations
+_ONE_AT_A_TIME = Lock()
+"""Alembic keeps the migration that is under way in module variables: a process has room for one, of any database."""
 
 
 def migrate(engine: sa.Engine, *, scripts: str, version_table: str, head: str) -> None:
@@ -15,7 +19,7 @@ def migrate(engine: sa.Engine, *, scripts: str, version_table: str, head: str) -
     with engine.execution_options(**{READ_ONLY: True}).begin() as connection:
         if _current(connection, version_table) == head:
             return
-    with engine.begin() as connection:
+    with _ONE_AT_A_TIME, engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         if _current(connection, version_table) == head:

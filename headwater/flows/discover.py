@@ -124,18 +124,19 @@ def _claims(candidates: list[Candidate], large: LargeFiles, group_bytes: int) ->
     """Claims with their groups: each part of a divided file is a group, and its claim has the first of them."""
     whole = [c for c in candidates if c.file.path not in large.divisions and c.file.path not in large.left_out]
     groups = into_groups([candidate.file.size_bytes for candidate in whole], group_bytes=group_bytes)
-    claims = [_new_claim(candidate, group) for candidate, group in zip(whole, groups, strict=True)]
+    in_order = iter(sorted(str(ULID()) for _ in candidates))  # ids grow in the order of reading
+    claims = [_new_claim(next(in_order), candidate, group) for candidate, group in zip(whole, groups, strict=True)]
     group = max(groups, default=-1) + 1
     for candidate in candidates:
         if (division := large.divisions.get(candidate.file.path)) is not None:
-            claims.append(_new_claim(candidate, group))
+            claims.append(_new_claim(next(in_order), candidate, group))
             group += len(division.parts)
     return claims
 
 
-def _new_claim(candidate: Candidate, group: int) -> Claim:
+def _new_claim(file_id: str, candidate: Candidate, group: int) -> Claim:
     return Claim(
-        id=str(ULID()),
+        id=file_id,
         file=candidate.file,
         group=group,
         supersedes=candidate.supersedes,

@@ -5,68 +5,32 @@ finds odd is looked at again before it is told. The codes are stable; `docs/refe
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
-from enum import StrEnum
 from functools import partial
 from typing import Final
 
 from headwater.catalog.base import utc_now
 from headwater.errors import HeadwaterError
 from headwater.flows.begin import is_dead
+from headwater.flows.findings import Code, Finding, Found, Mend, found
 from headwater.flows.finish import close_run, complete_batch
 from headwater.flows.load import load_identities, load_profiles
 from headwater.flows.maintenance import maintain_lake
 from headwater.flows.notifications import deliver_due
+from headwater.flows.profile_checks import check_profiles, fits
+from headwater.flows.reloading import finish_reloads
 from headwater.flows.removal import finish_removals
 from headwater.flows.workspace import Workspace
-from headwater.model.runs import Batch, BatchStatus, FileState
+from headwater.model.runs import Batch, BatchStatus
+
+__all__ = ["Code", "Finding", "examine"]
 
 log = logging.getLogger(__name__)
 
 STUCK_AFTER: Final = timedelta(hours=1)
 """A notification that was due so long ago, and was not tried, is stuck."""
-
-
-class Code(StrEnum):
-    """What can be wrong."""
-
-    DEAD_RUN = "HW101"
-    STUCK_FILES = "HW102"
-    ABANDONED_BATCH = "HW103"
-    INTERRUPTED_REMOVAL = "HW104"
-    STAGED_LEFTOVERS = "HW105"
-    ROWS_MISSING = "HW201"
-    ROWS_LEFT = "HW202"
-    UNKNOWN_ROWS = "HW203"
-    FILES_MISSING = "HW204"
-    ORPHANS = "HW205"
-    LOAD_MISSING = "HW301"
-    STUCK_NOTIFICATIONS = "HW401"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something that is not as it should be.
-
-    Attributes:
-        code: What kind of thing.
-        subject: The id or name of what it is about.
-        problem: What was found, what was expected, and what to do.
-        mendable: Whether `--mend` sees to it.
-        mended: Whether it was seen to.
-    """
-
-    code: Code
-    subject: str
-    problem: str
-    mendable: bool
-    mended: bool = False
-
-
-_Mend = Callable[[], object]
-_Found = tuple[Finding, _Mend | None]
 
 
 def examine(workspace: Workspace, *, mend: bool = False) -> list[Finding]:
@@ -86,7 +50,7 @@ def examine(workspace: Workspace, *, mend: bool = False) -> list[Finding]:
     return findings
 
 
-def _mended(finding: Finding, mending: _Mend) -> Finding:
+def _mended(finding: Finding, mending: Mend) -> Finding:
     try:
         mending()
     except HeadwaterError as error:
@@ -96,14 +60,10 @@ def _mended(finding: Finding, mending: _Mend) -> Finding:
     return replace(finding, mended=True)
 
 
-def _found(code: Code, subject: str, problem: str, mend: _Mend | None = None) -> _Found:
-    return Finding(code=code, subject=subject, problem=problem, mendable=mend is not None), mend
-
-
-def _dead_runs(workspace: Workspace) -> Iterator[_Found]:
+def _dead_runs(workspace: Workspace) -> Iterator[Found]:
     for run_id, holder, lease_until in workspace.catalog.flow_runs.all_open_runs():
         if is_dead(holder, lease_until):
-            yield _found(
+            yield found(
                 Code.DEAD_RUN,
                 run_id,
                 f"flow run {run_id} is open, and nobody works on it ({holder}). Mending closes it: its batch is "
@@ -112,12 +72,12 @@ def _dead_runs(workspace: Workspace) -> Iterator[_Found]:
             )
 
 
-def _stuck_files(workspace: Workspace) -> Iterator[_Found]:
+def _stuck_files(workspace: Workspace) -> Iterator[Found]:
     for run_id, files in workspace.catalog.ledger.stuck().items():
         batch_id = workspace.catalog.flow_runs.get(run_id).batch_id
         status = workspace.catalog.batches.get(batch_id).status if batch_id is not None else None
         settle = workspace.catalog.ledger.settle if status is BatchStatus.SUCCESS else workspace.catalog.ledger.release
-        yield _found(
+        yield found(
             Code.STUCK_FILES,
             run_id,
             f"{files} files are held by flow run {run_id}, which is closed. Mending enters them as its batch ended.",
@@ -125,10 +85,10 @@ def _stuck_files(workspace: Workspace) -> Iterator[_Found]:
         )
 
 
-def _abandoned_batches(workspace: Workspace) -> Iterator[_Found]:
+def _abandoned_batches(workspace: Workspace) -> Iterator[Found]:
     for batch in workspace.catalog.batches.abandoned():
         run = workspace.catalog.flow_runs.get(batch.flow_run_id)
-        yield _found(
+        yield found(
             Code.ABANDONED_BATCH,
             batch.id,
             f"batch {batch.id} is {batch.status.value}, and its flow run {run.id} is closed. Mending settles it if the "
@@ -137,9 +97,9 @@ def _abandoned_batches(workspace: Workspace) -> Iterator[_Found]:
         )
 
 
-def _interrupted_removals(workspace: Workspace) -> Iterator[_Found]:
+def _interrupted_removals(workspace: Workspace) -> Iterator[Found]:
     for batch in workspace.catalog.batches.being_removed():
-        yield _found(
+        yield found(
             Code.INTERRUPTED_REMOVAL,
             batch.id,
             f"the removal of batch {batch.id} from dataset {batch.dataset!r} was begun and not ended. Mending ends it.",
@@ -147,9 +107,23 @@ def _interrupted_removals(workspace: Workspace) -> Iterator[_Found]:
         )
 
 
-def _staged_leftovers(workspace: Workspace) -> Iterator[_Found]:
+def _interrupted_reloads(workspace: Workspace) -> Iterator[Found]:
+    losses: dict[tuple[str, str], int] = {}
+    for each in workspace.catalog.reloads.interrupted():
+        losses[each.batch_id, each.dataset] = losses.get((each.batch_id, each.dataset), 0) + 1
+    for (batch_id, dataset), count in losses.items():
+        yield found(
+            Code.INTERRUPTED_RELOAD,
+            batch_id,
+            f"batch {batch_id} of dataset {dataset!r} lost rows to newer versions of its files {count} times, and "
+            "identities and profiles were not brought in line. Mending does that for the dataset.",
+            partial(finish_reloads, workspace, dataset),
+        )
+
+
+def _staged_leftovers(workspace: Workspace) -> Iterator[Found]:
     for batch in workspace.catalog.batches.leftovers():
-        yield _found(
+        yield found(
             Code.STAGED_LEFTOVERS,
             batch.id,
             f"batch {batch.id} is {batch.status.value} and still has staged files. Mending deletes them.",
@@ -162,52 +136,38 @@ def _discard(workspace: Workspace, batch_id: str) -> None:
     workspace.catalog.batches.forget_staged(batch_id)
 
 
-def _rows(workspace: Workspace) -> Iterator[_Found]:
+def _rows(workspace: Workspace) -> Iterator[Found]:
     """The lake has the rows of the batches that the catalog calls loaded, and no others."""
     datasets = sorted({*workspace.catalog.batches.datasets(), *workspace.lake.datasets()})
     for dataset in datasets:
         expected = {batch.id: batch for batch in workspace.catalog.batches.of_dataset(dataset)}
-        found = workspace.lake.rows_by_batch(dataset)
-        yield from (_unknown_rows(dataset, each, found[each]) for each in sorted(found) if each not in expected)
-        odd = [batch.id for batch in expected.values() if not _fits(workspace, batch, found.get(batch.id, 0))]
+        rows = workspace.lake.rows_by_batch(dataset)
+        yield from (_unknown_rows(dataset, each, rows[each]) for each in sorted(rows) if each not in expected)
+        odd = [batch.id for batch in expected.values() if not fits(workspace, batch, rows.get(batch.id, 0))]
         if odd:
             yield from _look_again(workspace, dataset, odd)
 
 
-def _fits(workspace: Workspace, batch: Batch, rows: int) -> bool:
-    if batch.status in (BatchStatus.LOADING, BatchStatus.STAGED) or batch.removing:
-        return True  # told by other checks, where it is wrong
-    if batch.status is not BatchStatus.SUCCESS:
-        return rows == 0
-    return rows == batch.counts.loaded or (rows < batch.counts.loaded and _is_partly_superseded(workspace, batch))
-
-
-def _is_partly_superseded(workspace: Workspace, batch: Batch) -> bool:
-    while batch.replay_of is not None:
-        batch = workspace.catalog.batches.get(batch.replay_of)
-    return any(file.state is FileState.SUPERSEDED for file in workspace.catalog.ledger.of_run(batch.flow_run_id))
-
-
-def _look_again(workspace: Workspace, dataset: str, batch_ids: list[str]) -> Iterator[_Found]:
+def _look_again(workspace: Workspace, dataset: str, batch_ids: list[str]) -> Iterator[Found]:
     """A load may have ended between the look into the catalog and the one into the lake."""
     batches = [workspace.catalog.batches.get(batch_id) for batch_id in batch_ids]
-    found = workspace.lake.rows_by_batch(dataset)
+    rows_by_batch = workspace.lake.rows_by_batch(dataset)
     for batch in batches:
-        rows = found.get(batch.id, 0)
-        if not _fits(workspace, batch, rows):
+        rows = rows_by_batch.get(batch.id, 0)
+        if not fits(workspace, batch, rows):
             yield _wrong_rows(workspace, batch, rows)
 
 
-def _wrong_rows(workspace: Workspace, batch: Batch, rows: int) -> _Found:
+def _wrong_rows(workspace: Workspace, batch: Batch, rows: int) -> Found:
     if batch.status is BatchStatus.SUCCESS:
-        return _found(
+        return found(
             Code.ROWS_MISSING,
             batch.id,
             f"batch {batch.id} loaded {batch.counts.loaded} rows into dataset {batch.dataset!r}, which has {rows} of "
             f"them. If nobody removed them on purpose, revert the batch with `headwater batch revert {batch.id} "
             "--release-files` and run the dataflow again.",
         )
-    return _found(
+    return found(
         Code.ROWS_LEFT,
         batch.id,
         f"batch {batch.id} is {batch.status.value}, and dataset {batch.dataset!r} has {rows} rows of it. Mending "
@@ -216,8 +176,8 @@ def _wrong_rows(workspace: Workspace, batch: Batch, rows: int) -> _Found:
     )
 
 
-def _unknown_rows(dataset: str, batch_id: str, rows: int) -> _Found:
-    return _found(
+def _unknown_rows(dataset: str, batch_id: str, rows: int) -> Found:
+    return found(
         Code.UNKNOWN_ROWS,
         batch_id,
         f"dataset {dataset!r} has {rows} rows of batch {batch_id}, which the catalog does not know. Does the catalog "
@@ -225,18 +185,18 @@ def _unknown_rows(dataset: str, batch_id: str, rows: int) -> _Found:
     )
 
 
-def _files(workspace: Workspace) -> Iterator[_Found]:
+def _files(workspace: Workspace) -> Iterator[Found]:
     before = utc_now() - timedelta(hours=workspace.settings.recovery_hours)
     for dataset in workspace.lake.datasets():
         for uri in workspace.lake.missing_files(dataset):
-            yield _found(
+            yield found(
                 Code.FILES_MISSING,
                 dataset,
                 f"dataset {dataset!r} refers to {uri}, which is not there. Restore it from a backup; until then "
                 "queries of the dataset fail.",
             )
         if orphans := workspace.lake.orphans(dataset, workspace.catalog.batches, before=before):
-            yield _found(
+            yield found(
                 Code.ORPHANS,
                 dataset,
                 f"{len(orphans)} files below the table of dataset {dataset!r} belong to nothing, such as {orphans[0]}. "
@@ -245,14 +205,14 @@ def _files(workspace: Workspace) -> Iterator[_Found]:
             )
 
 
-def _missing_loads(workspace: Workspace) -> Iterator[_Found]:
+def _missing_loads(workspace: Workspace) -> Iterator[Found]:
     """Loads into graph and profiles that failed, and were not repeated with success."""
     outbox = workspace.catalog.outbox
     for prefix, what, load in (("ig", "identities", load_identities), ("ps", "profiles", load_profiles)):
         for batch_id in sorted(outbox.subjects(f"{prefix}_load_failure") - outbox.subjects(f"{prefix}_load_success")):
             batch = workspace.catalog.batches.get(batch_id)
             if batch.status is BatchStatus.SUCCESS:
-                yield _found(
+                yield found(
                     Code.LOAD_MISSING,
                     batch.id,
                     f"batch {batch.id} is in the lake, and its {what} were not loaded. Mending loads them.",
@@ -260,11 +220,11 @@ def _missing_loads(workspace: Workspace) -> Iterator[_Found]:
                 )
 
 
-def _stuck_notifications(workspace: Workspace) -> Iterator[_Found]:
+def _stuck_notifications(workspace: Workspace) -> Iterator[Found]:
     stuck = [each for each in workspace.catalog.outbox.waiting() if each.next_attempt_at < utc_now() - STUCK_AFTER]
     for webhook in sorted({each.webhook for each in stuck}):
         count = sum(each.webhook == webhook for each in stuck)
-        yield _found(
+        yield found(
             Code.STUCK_NOTIFICATIONS,
             webhook,
             f"{count} notifications for webhook {webhook!r} have been due for an hour and were not tried. Is the Dag "
@@ -278,9 +238,11 @@ _CHECKS: Final = (
     _stuck_files,
     _abandoned_batches,
     _interrupted_removals,
+    _interrupted_reloads,
     _staged_leftovers,
     _rows,
     _files,
     _missing_loads,
+    check_profiles,
     _stuck_notifications,
 )

@@ -14,7 +14,6 @@ from headwater.flows.events import batch_event, flow_run_event
 from headwater.flows.expectations import tell_small_files
 from headwater.flows.load import (
     StoreLoad,
-    goes_to_profile,
     load_identities,
     load_profiles,
     rejected_summary,
@@ -22,6 +21,8 @@ from headwater.flows.load import (
     settle_success,
 )
 from headwater.flows.notifications import LOAD_WAITS, deliver_due, enqueue
+from headwater.flows.profile_rows import goes_to_profile
+from headwater.flows.reloading import finish_reloads
 from headwater.flows.workspace import Workspace
 from headwater.model.runs import Batch, BatchStatus, ErrorSummary, FlowRun, FlowRunState
 from headwater.notify.events import BatchEventCode
@@ -86,11 +87,25 @@ def close_run(workspace: Workspace, flow_run_id: str, *, failure: str | None = N
         complete_batch(workspace, run, failure)
     elif failure is not None and not run.errors:
         workspace.catalog.flow_runs.set_step_error(run.id, "discover", _unexplained("discover", failure))
+    _complete_reloads(workspace, run)
     return _complete_run(workspace, flow_run_id)
+
+
+def _complete_reloads(workspace: Workspace, run: FlowRun) -> None:
+    """Make the profiles follow where runs into the dataset superseded rows; for what failed, it is tried again."""
+    try:
+        finish_reloads(workspace, run.dataset)
+    except HeadwaterError as error:
+        log.warning("flow run %s: profiles of dataset %s do not follow the lake yet: %s", run.id, run.dataset, error)
+        if run.batch_id is not None:
+            workspace.catalog.flow_runs.set_step_error(
+                run.id, "load_profiles", _unexplained("load_profiles", str(error))
+            )
 
 
 def _complete_run(workspace: Workspace, flow_run_id: str) -> FlowRun:
     with workspace.catalog.transaction() as stores:
+        stores.flow_runs.hold(flow_run_id)
         run = stores.flow_runs.get(flow_run_id)
         batch = stores.batches.get(run.batch_id) if run.batch_id is not None else None
         if batch is None or batch.status is not BatchStatus.SUCCESS:

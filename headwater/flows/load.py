@@ -1,9 +1,7 @@
 """The third to fifth step: make the batch visible in the lake, then link its identities and write its profiles."""
 
 import logging
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
@@ -11,18 +9,14 @@ from headwater.errors import ConflictError, HeadwaterError, ThresholdExceededErr
 from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.events import batch_event
 from headwater.flows.notifications import enqueue
+from headwater.flows.profile_rows import batch_load, current_rows, goes_to_profile
+from headwater.flows.reloading import finish_reloads, request_reloads
 from headwater.flows.removal import finish_removals
-from headwater.flows.schemas import identity_settings, identity_types
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow
 from headwater.model.records import RecordCounts
 from headwater.model.runs import Batch, BatchStatus, ErrorSummary, FileState
 from headwater.notify.events import BatchEventCode
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from headwater.profile_store import BatchLoad
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +97,8 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
         stores.batches.stage(batch.id)
         if batch.status is BatchStatus.LOADING:
             stores.batches.require_replaceable(batch)
+            superseded = stores.ledger.superseded_by(context.run.id)
+            stores.batches.require_supersedable(stores.ledger.batches_of(superseded))
             _require_original(stores, batch)
             stores.ledger.confirm_superseded(context.run.id)
         supersede = stores.ledger.superseded_by(context.run.id)
@@ -129,11 +125,17 @@ def _require_original(stores: Stores, batch: Batch) -> None:
     first = batch
     while first.replay_of is not None:
         first = stores.batches.get(first.replay_of)
-    if first is not batch and stores.ledger.superseded_since(first.flow_run_id, batch.created_at):
-        raise ConflictError(
-            f"a newer version of a file of batch {first.id} was loaded while batch {batch.id} replayed its records. "
-            f"Nothing was loaded; replay batch {batch.replay_of} again."
-        )
+    if first is batch:
+        return
+    replaying = f"while batch {batch.id} replayed its records. Nothing was loaded; replay batch {batch.replay_of} again"
+    if stores.ledger.has_superseded(first.flow_run_id, since=batch.created_at):
+        raise ConflictError(f"a newer version of a file of batch {first.id} was loaded {replaying}.")
+    for other in stores.batches.staged(batch.dataset):
+        if first.id in stores.ledger.batches_of(stores.ledger.superseded_by(other.flow_run_id)):
+            raise ConflictError(
+                f"a newer version of a file of batch {first.id} was about to be loaded by batch {other.id} {replaying} "
+                "after that."
+            )
 
 
 def _check_stopped(workspace: Workspace, context: RunContext) -> None:
@@ -204,6 +206,7 @@ def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snaps
     for replaced in batch.replaces:
         if stores.batches.get(replaced).status is BatchStatus.SUCCESS:
             stores.batches.begin_removal(replaced, release_files=False, replaced=True)
+    request_reloads(stores, flow_run_id, batch.id)
     stores.ledger.settle(flow_run_id)
     taken = {file.path for file in stores.ledger.of_run(flow_run_id) if file.state in _DONE}
     stores.observations.forget(run.flow, taken)
@@ -263,9 +266,10 @@ def load_identities(workspace: Workspace, flow_run_id: str) -> StoreLoad:
         context = open_context(workspace, flow_run_id)
         if not goes_to_profile(context):
             return StoreLoad(batch_id=context.batch_id, counts={})
-        load = _batch_load(workspace, context)
-        finish_removals(workspace, workspace.catalog.batches.get(context.batch_id).replaces)
-        result = workspace.profile_store.load_identities(load, _rows(workspace, context))
+        batch = workspace.catalog.batches.get(context.batch_id)
+        load = batch_load(workspace, batch, context.dataset, context.schema)
+        finish_removals(workspace, batch.replaces)
+        result = workspace.profile_store.load_identities(load, current_rows(workspace, batch.id))
         notes = [f"{count} identities were left out: {reason}" for reason, count in sorted(result.skipped.items())]
         if result.placeholders:
             notes.append(f"{result.placeholders} identities look like placeholders and were taken")
@@ -276,6 +280,8 @@ def load_identities(workspace: Workspace, flow_run_id: str) -> StoreLoad:
 def load_profiles(workspace: Workspace, flow_run_id: str) -> StoreLoad:
     """Write the batch's profile fragments and events, in one transaction. Repeating changes nothing.
 
+    Then those of batches that lost rows to this one follow the lake.
+
     Raises:
         HeadwaterError: the batch is not in the lake.
     """
@@ -283,44 +289,14 @@ def load_profiles(workspace: Workspace, flow_run_id: str) -> StoreLoad:
         context = open_context(workspace, flow_run_id)
         if not goes_to_profile(context):
             return StoreLoad(batch_id=context.batch_id, counts={})
-        load = _batch_load(workspace, context)
-        finish_removals(workspace, workspace.catalog.batches.get(context.batch_id).replaces)
-        result = workspace.profile_store.load_profiles(load, _rows(workspace, context))
+        batch = workspace.catalog.batches.get(context.batch_id)
+        load = batch_load(workspace, batch, context.dataset, context.schema)
+        finish_removals(workspace, batch.replaces)
+        result = workspace.profile_store.load_profiles(load, current_rows(workspace, batch.id))
+        finish_reloads(workspace, batch.dataset)
         notes = [f"{count} records made no profile: {reason}" for reason, count in sorted(result.skipped.items())]
         counts = {key: value for key, value in asdict(result).items() if isinstance(value, int) and key != "received"}
         return _tell(workspace, context, "ps_load_success", counts, notes)
-
-
-def _rows(workspace: Workspace, context: RunContext) -> "Iterable[pa.RecordBatch]":
-    staged = workspace.catalog.batches.staged_files(context.batch_id)
-    return workspace.lake.read_batch(context.dataset.name, context.batch_id, staged)
-
-
-def goes_to_profile(context: RunContext) -> bool:
-    """Whether the run's records go to identity graph and profile store: dataset and schema are enabled for it."""
-    return context.request.loads and context.dataset.enabled_for_profile and context.schema.enabled_for_profile
-
-
-def _batch_load(workspace: Workspace, context: RunContext) -> "BatchLoad":
-    from headwater.profile_store import BatchLoad
-
-    batch = workspace.catalog.batches.get(context.batch_id)
-    if batch.status is not BatchStatus.SUCCESS or batch.completed_at is None:
-        raise HeadwaterError(
-            f"batch {batch.id} is {batch.status.value}, not in the lake; identities and profiles follow the lake"
-        )
-    return BatchLoad(
-        batch_id=batch.id,
-        dataset=context.dataset.name,
-        ingested_at=batch.completed_at,
-        behavior=context.schema.behavior,
-        identities=context.schema.identities,
-        primary_in_identity_map=context.schema.primary_in_identity_map,
-        upsert=context.dataset.upsert,
-        namespaces=identity_types(workspace.catalog.resources),
-        settings=identity_settings(workspace.catalog.resources),
-        event_expiration_days=context.dataset.event_expiration_days,
-    )
 
 
 def _tell(

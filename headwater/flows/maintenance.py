@@ -1,12 +1,15 @@
 """Looks after the lake and its surroundings: ends what was interrupted, maintains every table, removes what is old."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from headwater.catalog.base import utc_now
+from headwater.errors import HeadwaterError
 from headwater.flows.kept import remove_older
+from headwater.flows.reloading import finish_reloads
 from headwater.flows.removal import finish_removals
 from headwater.flows.workspace import Workspace
 
@@ -21,7 +24,8 @@ def maintain_lake(
 ) -> "list[Maintained]":
     """Compact, merge, expire and clean the tables of these datasets, or of all. Safe beside running loads.
 
-    Transfers that nobody has gone on with for `recovery_hours` are given up.
+    Removals and reloads of batches that were interrupted are ended first, and transfers that nobody has gone on with
+    for `recovery_hours` are given up. What fails holds up nothing else.
 
     Args:
         workspace: The installation.
@@ -29,21 +33,51 @@ def maintain_lake(
         now: The time, aware UTC; None for the clock's.
 
     Raises:
-        NotFoundError: a dataset has no table.
-        LakeError: the lake refused or could not be reached; what was begun can be repeated.
+        HeadwaterError: some of it failed, and all else was done: the message has each failure. Those of a dataset
+            without a table are among them. What was begun can be repeated; `retryable` if each failure is.
     """
-    finish_removals(workspace)
+    done: list[Maintained] = []
+    chores: dict[str, Callable[[], object]] = {
+        "interrupted removals": partial(finish_removals, workspace),
+        "interrupted reloads of profiles": partial(finish_reloads, workspace),
+        "unfinished transfers": partial(_give_up_transfers, workspace, now or utc_now()),
+    }
+    for dataset in datasets or workspace.lake.datasets():
+        chores[f"dataset {dataset!r}"] = partial(_maintain, workspace, dataset, now or utc_now(), done)
+    _do_all(chores, done)
+    return done
+
+
+def _do_all(chores: dict[str, Callable[[], object]], done: "list[Maintained]") -> None:
+    failures: dict[str, HeadwaterError] = {}
+    for name, chore in chores.items():
+        try:
+            chore()
+        except HeadwaterError as error:
+            log.warning("%s: %s", name, error)
+            failures[name] = error
+    if failures:
+        told = "\n".join(f"{name}: {error}" for name, error in failures.items())
+        raise HeadwaterError(
+            f"{len(failures)} of {len(chores)} parts of the maintenance failed; {len(done)} tables were maintained.\n"
+            f"{told}",
+            retryable=all(error.retryable for error in failures.values()),
+        )
+
+
+def _give_up_transfers(workspace: Workspace, now: datetime) -> None:
     window = timedelta(hours=workspace.settings.recovery_hours)
-    given_up = remove_older(workspace.settings.unfinished_transfers, (now or utc_now()) - window)
+    given_up = remove_older(workspace.settings.unfinished_transfers, now - window)
     if given_up:
         log.info("%d unfinished transfers were given up: nobody went on with them", given_up)
-    done = []
-    for dataset in datasets or workspace.lake.datasets():
-        table = workspace.lake.maintain(dataset, workspace.catalog.batches, now=now or utc_now(), window=window)
-        log.info(
-            "dataset %s: %d files became %d, %d manifests fewer, %d snapshots expired, %d orphans deleted",
-            dataset, table.files_compacted, table.files_written, table.manifests_merged, table.snapshots_expired,
-            table.orphans_removed,
-        )  # fmt: skip
-        done.append(table)
-    return done
+
+
+def _maintain(workspace: Workspace, dataset: str, now: datetime, done: "list[Maintained]") -> None:
+    window = timedelta(hours=workspace.settings.recovery_hours)
+    table = workspace.lake.maintain(dataset, workspace.catalog.batches, now=now, window=window)
+    log.info(
+        "dataset %s: %d files became %d, %d manifests fewer, %d snapshots expired, %d orphans deleted",
+        dataset, table.files_compacted, table.files_written, table.manifests_merged, table.snapshots_expired,
+        table.orphans_removed,
+    )  # fmt: skip
+    done.append(table)

@@ -8,10 +8,10 @@ the same command, the replacing run's next step, maintenance, `headwater doctor 
 import logging
 from collections.abc import Collection
 
-from headwater.errors import ConflictError, NotFoundError
+from headwater.errors import ConflictError
 from headwater.flows.context import RunContext
+from headwater.flows.reloading import may_have_profiles
 from headwater.flows.workspace import Workspace
-from headwater.model.documents import Dataset
 from headwater.model.runs import Batch, BatchStatus
 
 log = logging.getLogger(__name__)
@@ -86,21 +86,11 @@ def finish_removals(workspace: Workspace, batch_ids: Collection[str] | None = No
 
 def _finish_removal(workspace: Workspace, batch: Batch) -> None:
     workspace.lake.remove_batches(batch.dataset, [batch.id])
-    if _may_have_profiles(workspace, batch):
+    if may_have_profiles(workspace, batch):
         workspace.profile_store.remove_batch(batch.id)
     with workspace.catalog.transaction() as stores:
         released = stores.ledger.release_loaded(batch.flow_run_id) if stores.batches.end_removal(batch.id) else 0
     log.info("batch %s is out of dataset %s; %d files were given back", batch.id, batch.dataset, released)
-
-
-def _may_have_profiles(workspace: Workspace, batch: Batch) -> bool:
-    """Whether identities or profiles were loaded from the batch, or may be. Others need no profile store."""
-    if workspace.catalog.flow_runs.get(batch.flow_run_id).profiles:
-        return True
-    try:
-        return workspace.catalog.resources.typed(Dataset, batch.dataset).enabled_for_profile
-    except NotFoundError:
-        return True
 
 
 def _require_closed_run(workspace: Workspace, batch: Batch) -> None:

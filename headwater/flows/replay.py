@@ -2,11 +2,13 @@
 
 import io
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 from ulid import ULID
@@ -31,11 +33,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PAGE = 1000
+PIECE_RECORDS: Final = 1000
+PIECE_BYTES: Final = 8 * 1024 * 1024
+"""So many records of a file, or bytes of them, are read together; no more are in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Record:
+class RejectedRecord:
     """A rejected record, and where it stood."""
 
     file: str
@@ -86,7 +90,9 @@ def _require_replayable(workspace: Workspace, original: Batch) -> None:
         )
     if (replay := workspace.catalog.batches.replay(original.id)) is not None:
         raise replayed_before(original.id, replay)
-    if next(_records(workspace, original), None) is None:
+    with closing(_records(workspace, original)) as records:
+        any_record = next(records, None)
+    if any_record is None:
         raise ConflictError(
             f"batch {original.id} has no rejected record that can be replayed: {original.counts.failed} were rejected. "
             "Records of JSON and Parquet files can be, where the diagnostics keep them whole; a line of a delimited "
@@ -135,8 +141,8 @@ def _ingest(workspace: Workspace, run_id: str, original: Batch) -> None:
             workspace.lake.stage(context.dataset.name, context.batch_id, 0, ingested_at=created_at) as stage,
         ):
             replaying = _Replaying(workspace, context, original, stage, rejected)
-            for file, records in groupby(_records(workspace, original), attrgetter("file")):
-                replaying.take(file, list(records))
+            for piece in into_pieces(_records(workspace, original)):
+                replaying.take(piece[0].file, piece)
         workspace.catalog.batches.put_group(context.batch_id, replaying.report(stage))
 
 
@@ -162,13 +168,13 @@ class _Replaying:
         self._files: set[str] = set()
         self._bytes = self._read = self._loaded = self._failed = 0
         self._codes: dict[str, int] = {}
-        self._notes: list[str] = []
+        self._left_out: Counter[str] = Counter()
 
-    def take(self, file: str, records: list[_Record]) -> None:
+    def take(self, file: str, records: list[RejectedRecord]) -> None:
         """Read some records of a file; those of a file that was superseded meanwhile are left out."""
         file_id = self._file_ids.get(file)
         if file_id is None:
-            self._notes.append(f"{len(records)} records of {file!r} are left out: a newer version of it was loaded")
+            self._left_out[file] += len(records)
             return
         self._files.add(file)
         content = b"\n".join(record.raw for record in records) + b"\n"
@@ -193,7 +199,10 @@ class _Replaying:
             input_bytes=self._bytes,
             counts=RecordCounts(read=self._read, loaded=self._loaded, failed=self._failed),
             failed_by_code=self._codes,
-            notes=tuple(dict.fromkeys(self._notes)),
+            notes=tuple(
+                f"{count} records of {file!r} are left out: a newer version of it was loaded"
+                for file, count in self._left_out.items()
+            ),
             staged=stage.result,
         )
 
@@ -205,26 +214,39 @@ def _first(workspace: Workspace, batch: Batch) -> Batch:
     return batch
 
 
-def _records(workspace: Workspace, original: Batch) -> Iterator[_Record]:
+def _records(workspace: Workspace, original: Batch) -> Generator[RejectedRecord, None, None]:
     """The rejected records that are kept whole and are JSON objects by the look of them, each on one line."""
     from headwater.lake import raw_record
 
-    start = 0
-    while page := workspace.diagnostics.read(original.id, start=start, limit=_PAGE):
-        start += len(page)
-        for row in page:
-            raw = raw_record(row)
-            if raw is not None and raw.lstrip().startswith(b"{"):
-                yield _record(row, raw)
+    for row in workspace.diagnostics.rows(original.id):
+        raw = raw_record(row)
+        if raw is not None and raw.lstrip().startswith(b"{"):
+            yield _record(row, raw)
 
 
-def _record(row: dict[str, Any], raw: bytes) -> _Record:
+def into_pieces(records: Iterable[RejectedRecord]) -> Iterator[list[RejectedRecord]]:
+    """The same records in bounded lists, each of one file."""
+    for _, of_file in groupby(records, attrgetter("file")):
+        piece: list[RejectedRecord] = []
+        size = 0
+        for record in of_file:
+            if piece and (len(piece) >= PIECE_RECORDS or size + len(record.raw) > PIECE_BYTES):
+                yield piece
+                piece, size = [], 0
+            piece.append(record)
+            size += len(record.raw)
+        yield piece
+
+
+def _record(row: dict[str, Any], raw: bytes) -> RejectedRecord:
     # A line break within a JSON text is white space; within a string it would be an error already.
     one_line = raw.replace(b"\n", b" ").replace(b"\r", b" ")
-    return _Record(file=row["_filename"], row=row["_row"], line=row["_line"], offset=row["_offset"], raw=one_line)
+    return RejectedRecord(
+        file=row["_filename"], row=row["_row"], line=row["_line"], offset=row["_offset"], raw=one_line
+    )
 
 
-def _at_their_places(rows: pa.RecordBatch, records: list[_Record]) -> pa.RecordBatch:
+def _at_their_places(rows: pa.RecordBatch, records: list[RejectedRecord]) -> pa.RecordBatch:
     """The rows with the numbers and offsets that their records have in the source file."""
     taken = [records[number - 1] for number in rows.column("row_number").to_pylist()]
     columns = {
@@ -236,6 +258,6 @@ def _at_their_places(rows: pa.RecordBatch, records: list[_Record]) -> pa.RecordB
     return rows
 
 
-def _at_its_place(error: RowError, records: list[_Record]) -> RowError:
+def _at_its_place(error: RowError, records: list[RejectedRecord]) -> RowError:
     record = records[error.row_number - 1]
     return replace(error, row_number=record.row, line=record.line, byte_offset=record.offset)

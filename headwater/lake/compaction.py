@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from ulid import ULID
 from headwater.lake.attempts import data_files, growing_waits, single_attempt
 from headwater.lake.commits import PATIENCE_SECONDS
 from headwater.lake.encoding import dictionary_columns, open_parquet
+from headwater.lake.provenance import first_source_file
 from headwater.lake.schemas import columns_of
 from headwater.lake.staging import FILE_BYTES, ROW_GROUP_BYTES, ROW_GROUP_ROWS
 from headwater.lake.storage import delete_files
@@ -63,14 +65,19 @@ def compact(table: Table, *, small_bytes: int = SMALL_BYTES, min_files: int = MI
 
 
 def _bins(table: Table, small_bytes: int, min_files: int) -> Iterator[list[FileScanTask]]:
-    """Small files that become one, in the order of their names; those of another partition spec are left alone."""
+    """Small files that become one, in the order of their source files; those of another partition spec are left."""
     partitions: dict[object, list[FileScanTask]] = {}
     for task in table.scan().plan_files():
         if task.file.file_size_in_bytes < small_bytes and task.file.spec_id == table.metadata.default_spec_id:
             partitions.setdefault(task.file.partition, []).append(task)
     for tasks in partitions.values():
         if len(tasks) >= min_files:
-            yield from _of_one_size(sorted(tasks, key=lambda task: task.file.file_path))
+            yield from _of_one_size(sorted(tasks, key=partial(_begins_with, table)))
+
+
+def _begins_with(table: Table, task: FileScanTask) -> tuple[str, str]:
+    """Source files' ids grow in the order of reading; names do not tell where rows were removed from a file."""
+    return first_source_file(table.io, task.file.file_path), task.file.file_path
 
 
 def _of_one_size(tasks: list[FileScanTask]) -> Iterator[list[FileScanTask]]:

@@ -111,13 +111,10 @@ class Diagnostics:
         with closing(self._lines(batch_id)) as lines:
             return [orjson.loads(line) for line in islice(lines, start, start + limit)]
 
-    def raw_records(self, batch_id: str) -> Iterator[tuple[str, bytes]]:
-        """The input file and original bytes of each record that was kept whole, to be replayed."""
+    def rows(self, batch_id: str) -> Iterator[dict[str, Any]]:
+        """All that `read` gives, one after the other."""
         with closing(self._lines(batch_id)) as lines:
-            for line in lines:
-                row = orjson.loads(line)
-                if (raw := raw_record(row)) is not None:
-                    yield row["_filename"], raw
+            yield from map(orjson.loads, lines)
 
     def discard(self, batch_id: str, group: int | None = None) -> None:
         """Delete what was kept of one file group, or of the whole batch, unfinished files included."""

@@ -23,7 +23,7 @@ from headwater.lake.iceberg_catalog import NAMESPACE, open_catalog
 from headwater.lake.maintenance import BatchFacts, Maintained, maintain_table
 from headwater.lake.orphans import TableFolder, find_orphans, place
 from headwater.lake.partitions import add_day_partition, day_column
-from headwater.lake.reading import batch_rows, file_rows, of_batch
+from headwater.lake.reading import batch_rows, file_rows, of_batch, remaining_rows
 from headwater.lake.references import BatchSnapshot, batch_snapshots, references, rows_by_batch
 from headwater.lake.removal import remove_batches
 from headwater.lake.replacing import RemovedRows
@@ -315,7 +315,7 @@ class Lake:
                 yield from file_rows(self._io(file), file, columns)
 
     def read_batch(self, dataset: str, batch_id: str, files: Sequence[StagedFile]) -> Iterator[pa.RecordBatch]:
-        """The rows of a loaded batch, in bounded pieces.
+        """The rows of a loaded batch none of whose files was superseded, in bounded pieces.
 
         Args:
             dataset: The dataset.
@@ -327,6 +327,16 @@ class Lake:
         """
         with explained(f"reading batch {batch_id} of dataset {dataset!r}", dataset):
             yield from batch_rows(batch_id, files, self._io, partial(self._load, dataset))
+
+    def read_remaining(self, dataset: str, batch_id: str) -> Iterator[pa.RecordBatch]:
+        """The rows that the dataset has now of a batch, in bounded pieces, in the order in which they were loaded.
+
+        Raises:
+            NotFoundError: the dataset has no table.
+            LakeError: the lake refused or could not be reached.
+        """
+        with explained(f"reading what is left of batch {batch_id} in dataset {dataset!r}", dataset):
+            yield from remaining_rows(self._load(dataset), batch_id)
 
     def preview(self, dataset: str, limit: int = 100, batch_id: str | None = None) -> pa.Table:
         """Up to `limit` rows, of one batch or of any. Columns as in the table, the system column last.

@@ -1,6 +1,5 @@
 """What a table's snapshots consist of: which files must stay, and whose rows the newest one has."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +13,10 @@ from pyiceberg.manifest import ManifestFile
 from pyiceberg.table import Table
 
 from headwater.lake.commits import BATCH_PROPERTY, GIVEN_UP_PROPERTY
+from headwater.lake.provenance import only_batch
 from headwater.lake.schemas import SYSTEM_COLUMN
 
 _READERS: Final = 8
-_STAGED_NAME: Final = re.compile(r"/data/([0-9A-Z]{26})/\d{5}-[0-9a-z]{26}-\d+\.parquet$")
-"""The name of a file that a batch's writer staged: all of its rows are the batch's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +76,8 @@ def rows_by_batch(table: Table) -> dict[str, int]:
     rows: Counter[str] = Counter()
     for task in table.scan().plan_files():
         path = task.file.file_path
-        if (staged := _STAGED_NAME.search(path)) is not None:
-            rows[staged.group(1)] += task.file.record_count
+        if (batch_id := only_batch(path)) is not None:
+            rows[batch_id] += task.file.record_count
         else:
             rows.update(dict(_batches_in(table, path)))
     return dict(rows)

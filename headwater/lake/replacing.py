@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,11 +14,9 @@ from ulid import ULID
 
 from headwater.errors import LakeError
 from headwater.lake.encoding import dictionary_columns, open_parquet
+from headwater.lake.provenance import BATCH, SOURCE_FILE
 from headwater.lake.schemas import SYSTEM_COLUMN
 from headwater.lake.storage import delete_files
-
-_SOURCE_FILE: Final = "sourceFileId"
-_BATCH: Final = "acp_sourceBatchId"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +53,9 @@ class RemovedRows:
 
     def _conditions(self) -> Iterator[tuple[str, list[str]]]:
         if self.source_files:
-            yield _SOURCE_FILE, sorted(self.source_files)
+            yield SOURCE_FILE, sorted(self.source_files)
         if self.batches:
-            yield _BATCH, sorted(self.batches)
+            yield BATCH, sorted(self.batches)
 
 
 class Replacements:

@@ -14,6 +14,7 @@ from headwater.orchestration.operators import (
     CheckExpectationsOperator,
     DeliverDueOperator,
     DiscoverOperator,
+    ExpireEventsOperator,
     FinishOperator,
     IngestOperator,
     LoadIdentitiesOperator,
@@ -99,11 +100,12 @@ def deliveries_dag() -> DAG:
 
 
 def maintenance_dag() -> DAG:
-    """The Dag that maintains the lake's tables and ends interrupted removals; every night."""
+    """The Dag that maintains the lake's tables, ends what was interrupted, and lets old events expire; every night."""
     with DAG(
         dag_id="headwater_maintenance",
         dag_display_name="Headwater: maintain the lake",
-        description="Compacts small files, expires old snapshots and deletes files that belong to nothing.",
+        description="Compacts small files, expires old snapshots, deletes files that belong to nothing, and removes "
+        "old events from the profiles.",
         schedule=CronTriggerTimetable("17 3 * * *", timezone="UTC"),
         catchup=False,
         max_active_runs=1,
@@ -112,6 +114,7 @@ def maintenance_dag() -> DAG:
         default_args={"owner": TAG, "retry_policy": RetryIfRetryable(), **RETRY_ARGUMENTS},
     ) as dag:
         MaintainLakeOperator(task_id="maintain_lake")
+        ExpireEventsOperator(task_id="expire_events")
     return dag
 
 

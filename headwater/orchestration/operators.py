@@ -234,6 +234,17 @@ class MaintainLakeOperator(BaseOperator):
             return [asdict(table) for table in maintain_lake(workspace)]
 
 
+class ExpireEventsOperator(BaseOperator):
+    """Removes events from the profiles that are older than their dataset allows."""
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """See `flows.expiry.expire_events`."""
+        from headwater.flows.expiry import expire_events
+
+        with open_task_workspace() as workspace:
+            return {each.dataset: each.events for each in expire_events(workspace)}
+
+
 def _failure(context: Context, finish_task: str) -> str | None:
     """What went wrong in the Dag run before: the tasks' own messages, or the names of tasks that left none."""
     ti, dag_run = context["ti"], context["dag_run"]

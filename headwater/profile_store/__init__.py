@@ -1,7 +1,7 @@
 """The profile store: identity graph, fragments and events of the people, on SQLite or PostgreSQL.
 
 Start with `store.ProfileStore`; `tables` shows what is kept, `identities` and `profiles` how a batch gets in, `reading`
-how profiles come out, `removal` how things go again.
+how profiles come out, `removal` and `reloading` how things go again.
 """
 
 from headwater.profile_store.loads import (
@@ -12,6 +12,7 @@ from headwater.profile_store.loads import (
     ProfileLoad,
     Removal,
     StoreCounts,
+    StoredBatch,
 )
 from headwater.profile_store.store import ProfileStore
 
@@ -24,4 +25,5 @@ __all__ = [
     "ProfileStore",
     "Removal",
     "StoreCounts",
+    "StoredBatch",
 ]

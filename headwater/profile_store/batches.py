@@ -12,7 +12,7 @@ from headwater.identity.namespaces import Namespace, canonical_code
 from headwater.identity.values import Identity
 from headwater.model.documents import IdentityType
 from headwater.profile_store.engine import Step
-from headwater.profile_store.loads import BatchLoad
+from headwater.profile_store.loads import BatchLoad, StoredBatch
 from headwater.profile_store.tables import BATCH_ROWS, batch, namespace
 from headwater.profile_store.times import to_micros
 
@@ -49,6 +49,23 @@ def register(connection: Connection, load: BatchLoad, step: Step) -> tuple[int, 
 def finish(connection: Connection, number: int, step: Step, answer: str) -> None:
     """Note what the step answered."""
     connection.execute(sa.update(batch).where(batch.c.no == number).values({step: answer}))
+
+
+def stored(connection: Connection) -> list[StoredBatch]:
+    """Every batch that is in, by id."""
+    return [
+        StoredBatch(
+            batch_id=row.batch_id,
+            dataset=row.dataset,
+            identity_rows=_received(row.identities),
+            profile_rows=_received(row.profiles),
+        )
+        for row in connection.execute(sa.select(batch).order_by(batch.c.batch_id))
+    ]
+
+
+def _received(answer: str | None) -> int | None:
+    return int(orjson.loads(answer)["received"]) if answer else None
 
 
 def rows_of(table: sa.Table, number: int) -> sa.ColumnElement[bool]:

@@ -123,6 +123,23 @@ class ProfileLoad:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBatch:
+    """A batch in the store.
+
+    Attributes:
+        batch_id: The batch.
+        dataset: Its dataset.
+        identity_rows: Rows that its identities were loaded from; None while they are not.
+        profile_rows: Rows that its profiles were loaded from; None while they are not.
+    """
+
+    batch_id: str
+    dataset: str
+    identity_rows: int | None
+    profile_rows: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookupEntity:
     """A record that describes a thing and not a person, such as a product. `attributes` is its body as JSON."""
 

@@ -11,12 +11,13 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from headwater.database.engine import upsert
 from headwater.identity.values import identity_key
 from headwater.profile_store.batches import rows_of, with_batch
 from headwater.profile_store.bulk import Stage
 from headwater.profile_store.loads import Removal
 from headwater.profile_store.regroup import regroup, stored_rules
-from headwater.profile_store.tables import batch, event, fragment, link, lookup_entity, vertex
+from headwater.profile_store.tables import batch, event, fragment, link, lookup_entity, removed, vertex
 from headwater.profile_store.times import to_micros
 
 
@@ -37,7 +38,7 @@ def remove_batches(connection: Connection, which: sa.ColumnElement[bool]) -> Rem
     return Removal(batches=len(numbers), **removed)
 
 
-def remove_profile(connection: Connection, namespace: str, value: str) -> Removal:
+def remove_profile(connection: Connection, namespace: str, value: str, at: datetime) -> Removal:
     """Remove all fragments and events of the person with this identity, and the graph itself."""
     key = identity_key(namespace, value)
     me = sa.select(vertex.c.component, vertex.c.graph).where(vertex.c.identity_key == key).subquery()
@@ -52,9 +53,37 @@ def remove_profile(connection: Connection, namespace: str, value: str) -> Remova
         connection.execute(sa.delete(table).where(table.c.identity_key.in_(keys))).rowcount
         for table in (fragment, event)
     )
+    _note_removed(connection, keys, at)
     links = _remove_links(connection, people)
     regroup(connection, {row.component for row in people.values()}, stored_rules(connection))
     return Removal(fragments=fragments, events=events, links=links)
+
+
+def _note_removed(connection: Connection, keys: Iterable[bytes], at: datetime) -> None:
+    for key in sorted(keys):
+        values = {"removed_at": to_micros(at)}
+        connection.execute(
+            upsert(connection, removed)
+            .values(identity_key=key, **values)
+            .on_conflict_do_update(index_elements=[removed.c.identity_key], set_=values)
+        )
+
+
+def keep_out_removed(connection: Connection, number: int) -> None:
+    """Take out what a batch brought of people who were removed after it had been ingested."""
+    ingested_at = sa.select(batch.c.ingested_at).where(batch.c.no == number).scalar_subquery()
+    gone = sa.select(removed.c.identity_key).where(removed.c.removed_at >= ingested_at)
+    if connection.execute(gone.limit(1)).first() is None:
+        return
+    for table in (fragment, event):
+        connection.execute(sa.delete(table).where(rows_of(table, number), table.c.identity_key.in_(gone)))
+    people = connection.execute(sa.select(vertex.c.id, vertex.c.component).where(vertex.c.identity_key.in_(gone))).all()
+    with Stage(connection, "gone", sa.Column("id", sa.BigInteger)) as stage:
+        stage.fill(pa.array(sorted(row.id for row in people), pa.int64()))
+        ends = sa.select(stage.table.c.id)
+        touches = link.c.left_id.in_(ends) | link.c.right_id.in_(ends)
+        connection.execute(sa.delete(link).where(rows_of(link, number), touches))
+    regroup(connection, {row.component for row in people}, stored_rules(connection))
 
 
 def _remove_links(connection: Connection, vertices: Iterable[int]) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -11,11 +11,19 @@ from sqlalchemy.engine import Connection, Engine
 from headwater.identity.graph import IdentityGraph
 from headwater.model.documents import MergePolicy
 from headwater.profile.merged import EVENT_LIMIT, MergedProfile
-from headwater.profile_store import batches, counting, identities, profiles, reading, removal
+from headwater.profile_store import batches, counting, identities, profiles, reading, reloading, removal
 from headwater.profile_store.engine import Step, open_database
 from headwater.profile_store.engine import reading as reading_transaction
 from headwater.profile_store.engine import writing as writing_transaction
-from headwater.profile_store.loads import BatchLoad, IdentityLoad, LookupEntity, ProfileLoad, Removal, StoreCounts
+from headwater.profile_store.loads import (
+    BatchLoad,
+    IdentityLoad,
+    LookupEntity,
+    ProfileLoad,
+    Removal,
+    StoreCounts,
+    StoredBatch,
+)
 from headwater.profile_store.rows import to_json
 from headwater.profile_store.tables import batch
 
@@ -88,6 +96,33 @@ class ProfileStore:
 
         return self._once("profiles", load, ProfileLoad, work)
 
+    def reload_batch(
+        self,
+        load: BatchLoad,
+        rows: "Callable[[], Iterable[pa.RecordBatch]]",
+        *,
+        events_since: datetime | None = None,
+    ) -> bool:
+        """Make what the store has of a batch what these rows give, as if no others had ever been loaded.
+
+        The batch keeps its time of ingestion, and whether its records are upserts. A load that did not happen yet does
+        not happen here: the batch's own flow run sees to it.
+
+        Args:
+            load: The batch.
+            rows: Gives the rows, once for each load that is repeated. It is called when nobody else can write to the
+                store, so that rows read then are not older than those of any load before.
+            events_since: Events that happened before this (aware) stay out, as after `expire_events`; None for none.
+
+        Returns:
+            Whether the store has the batch.
+
+        Raises:
+            SchemaError, HeadwaterError: as with the two loads; the store is as it was.
+        """
+        with writing_transaction(self._engine) as connection:
+            return reloading.reload_batch(connection, load, rows, events_since)
+
     def remove_batch(self, batch_id: str) -> Removal:
         """Remove what the batch brought: afterwards everything is as if it had never come. Repeating is harmless.
 
@@ -105,13 +140,19 @@ class ProfileStore:
         with writing_transaction(self._engine) as connection:
             return removal.remove_batches(connection, batch.c.dataset == name)
 
-    def remove_profile(self, namespace: str, value: str) -> Removal:
+    def remove_profile(self, namespace: str, value: str, *, at: datetime | None = None) -> Removal:
         """Remove the person with this identity: fragments and events of the whole graph, and the graph.
 
-        The batches count as loaded all the same, so repeating them does not bring the person back; a new batch does.
+        No batch that was ingested until then brings the person back, whether it is loaded late or anew; a later one
+        does. To know, the store keeps a digest of each of the identities.
+
+        Args:
+            namespace: The identity namespace's code, in any case.
+            value: The identity's value, exactly.
+            at: The time of the removal, aware; None for the clock's.
         """
         with writing_transaction(self._engine) as connection:
-            return removal.remove_profile(connection, namespace, value)
+            return removal.remove_profile(connection, namespace, value, at or datetime.now(UTC))
 
     def expire_events(self, dataset: str, *, before: datetime) -> Removal:
         """Remove the dataset's events that happened before an aware time. A profile with nothing else is gone."""
@@ -145,6 +186,11 @@ class ProfileStore:
         with reading_transaction(self._engine) as connection:
             return reading.identity_graph(connection, namespace, value)
 
+    def batches(self) -> list[StoredBatch]:
+        """The batches that the store has, by id."""
+        with reading_transaction(self._engine) as connection:
+            return batches.stored(connection)
+
     def counts(self) -> StoreCounts:
         """What the store holds, exactly. Reads every key: some seconds for a million people."""
         with reading_transaction(self._engine) as connection:
@@ -158,5 +204,6 @@ class ProfileStore:
             if answer is not None:
                 return result_type(**answer)
             result = work(connection, number)
+            removal.keep_out_removed(connection, number)
             batches.finish(connection, number, step, to_json(asdict(result)))
             return result

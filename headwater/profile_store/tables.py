@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 VERSION_TABLE: Final = "headwater_profile_version"
-VERSION: Final = "0002"
+VERSION: Final = "0003"
 """The newest migration. A store at this version is opened without asking Alembic."""
 
 BATCH_ROWS: Final = 1 << 32
@@ -117,6 +117,14 @@ link = Table(
     Index("profile_link_left", "left_id", "right_id"),
 )
 """Which batch showed which two identities together; `left_id` is the smaller one."""
+
+removed = Table(
+    "profile_removed",
+    metadata,
+    Column("identity_key", LargeBinary(16), primary_key=True, nullable=False),
+    Column("removed_at", BigInteger, nullable=False),
+)
+"""Identities of people who were removed, and when. What was ingested until then never brings them back."""
 
 graph_rules = Table(
     "profile_graph_rules",

@@ -1,17 +1,26 @@
 """What becomes of a batch after its load: reverted, deleted, replaced, replayed."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ulid import ULID
 
-from headwater.errors import ConflictError, NotFoundError
+from headwater.catalog.base import utc_now
+from headwater.catalog.batches import GroupReport
+from headwater.catalog.tables import batch as batch_table
+from headwater.errors import ConflictError, HeadwaterError, NotFoundError
 from headwater.flows.begin import begin_run
 from headwater.flows.discover import discover
 from headwater.flows.finish import finish
@@ -19,13 +28,20 @@ from headwater.flows.ingest import ingest_group
 from headwater.flows.load import load_lake
 from headwater.flows.maintenance import maintain_lake
 from headwater.flows.removal import delete_batch, finish_removals, revert_batch
-from headwater.flows.replay import replay_batch
+from headwater.flows.replay import PIECE_RECORDS, replay_batch
 from headwater.lake import SYSTEM_COLUMN
 from headwater.model.documents import Dataflow, RunRequest
+from headwater.model.records import RecordCounts
 from headwater.model.runs import BatchStatus, FlowRunState
 from tests.integration.shop import DATASET, FLOW, Shop, open_shop
 
 TOO_LONG = "SUMMER2026"
+LONG_AGO = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
+
+
+def event(key: str, coupon: str) -> str:
+    """A line of a file: all on one day, however many there are."""
+    return json.dumps({"_id": key, "timestamp": "2026-11-01T12:00:00Z", "_shop": {"loyaltyId": key, "coupon": coupon}})
 
 
 @pytest.fixture
@@ -41,6 +57,29 @@ def read_by_an_open_run(shop: Shop, **request: object) -> str:
     for group in discovery.groups:
         ingest_group(shop.workspace, discovery.flow_run_id, group)
     return discovery.flow_run_id
+
+
+def begin_replay(shop: Shop, batch_id: str) -> str:
+    """A flow run that is about to load the batch's rejected records."""
+    flow = shop.workspace.catalog.resources.typed(Dataflow, FLOW)
+    run_id, replay_id = begin_run(shop.workspace, flow, RunRequest(replay_of=batch_id)), str(ULID())
+    with shop.workspace.catalog.transaction() as stores:
+        stores.batches.create(
+            batch_id=replay_id, dataset=DATASET, flow_run_id=run_id, created_at=utc_now(), replay_of=batch_id
+        )
+        stores.flow_runs.set_batch(run_id, replay_id)
+    counts = RecordCounts(read=1, loaded=1, failed=0)
+    report = GroupReport(group=0, files=1, input_bytes=1, counts=counts, failed_by_code={}, notes=(), staged=())
+    shop.workspace.catalog.batches.put_group(replay_id, report)
+    return run_id
+
+
+def unstage(shop: Shop, batch_id: str) -> None:
+    """What no code of Headwater does: the batch loads again."""
+    engine = sa.create_engine(shop.workspace.settings.catalog_database)
+    with engine.begin() as connection:
+        connection.execute(sa.update(batch_table).where(batch_table.c.id == batch_id).values(status="loading"))
+    engine.dispose()
 
 
 class TestReverting:
@@ -92,6 +131,30 @@ class TestReverting:
         assert not shop.batch_of(first).removing
         assert finish_removals(shop.workspace) == []
         assert shop.run().counts.loaded == 1
+
+    def test_maintenance_goes_on_after_a_table_that_is_broken_and_tells_of_all_that_failed(self, shop: Shop) -> None:
+        for number in range(5):
+            shop.put(f"{number}.json", (str(number), "X"))
+            last = shop.run()
+        lake = shop.workspace.lake
+        for broken in ("a_broken", "zz_broken"):
+            lake.ensure_table(broken, pa.schema([("_id", pa.string())]))
+            for metadata in (shop.workspace.settings.home / "lake").glob(f"**/{broken}/metadata/*.json"):
+                metadata.write_text("no metadata")
+        shop.workspace.catalog.batches.begin_removal(str(last.batch_id), release_files=False)
+
+        with pytest.raises(HeadwaterError) as caught:
+            maintain_lake(shop.workspace)
+
+        told = str(caught.value)
+        assert told.startswith(
+            "2 of 5 parts of the maintenance failed; 1 tables were maintained.\ndataset 'a_broken': "
+        )
+        assert "\ndataset 'zz_broken': " in told
+        assert shop.keys() == ["0", "1", "2", "3"]
+        assert maintain_lake(shop.workspace, [DATASET])[0].dataset == DATASET
+        with pytest.raises(HeadwaterError, match=r"^1 of 4 parts .*\ndataset 'none': .* has no table in the lake"):
+            maintain_lake(shop.workspace, ["none", DATASET])
 
     @pytest.mark.slow
     def test_killed_in_the_middle_the_same_command_ends_it(self, shop: Shop) -> None:
@@ -264,6 +327,24 @@ class TestReplaying:
         assert (left["_filename"], left["_row"], left["_offset"]) == ("a.json", 4, offsets[1])
         assert shop.batch_of(replayed).replay_of == first.batch_id
 
+    def test_more_records_than_are_read_together_keep_their_places(self, shop: Shop) -> None:
+        count = PIECE_RECORDS + 100
+        events = [
+            (f"{kind}{number}", coupon) for number in range(count) for kind, coupon in (("g", "X"), ("b", TOO_LONG))
+        ]
+        path = shop.folder / "a.json"
+        path.write_text("\n".join(event(*each) for each in events))
+        os.utime(path, (LONG_AGO, LONG_AGO))
+        first = shop.run()
+        assert first.counts.failed == count
+        shop.apply(coupon_length=10)
+
+        assert replay_batch(shop.workspace, str(first.batch_id)).counts.loaded == count
+
+        rows = shop.workspace.lake.scan(DATASET).to_pylist()
+        places = {row["_id"]: row[SYSTEM_COLUMN]["rowNumber"] for row in rows}
+        assert [places[f"b{number}"] for number in range(count)] == [2 * number + 2 for number in range(count)]
+
     def test_a_batch_is_replayed_once_and_the_rest_from_there(self, shop: Shop) -> None:
         shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG), ("a3", "Y"), ("a4", TOO_LONG * 5))
         first = shop.run()
@@ -302,6 +383,34 @@ class TestReplaying:
             ConflictError, match="is inactive; only the rejected records of a batch that is in the lake"
         ):
             replay_batch(shop.workspace, str(clean.batch_id))
+
+    def test_a_replay_and_a_newer_version_of_its_file_do_not_load_at_once(self, shop: Shop) -> None:
+        shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG))
+        first = str(shop.run().batch_id)
+        shop.apply(coupon_length=10)
+        replay = begin_replay(shop, first)
+        newer = read_by_an_open_run(shop, reprocess=True)
+        batches, flow_runs = shop.workspace.catalog.batches, shop.workspace.catalog.flow_runs
+        replay_id, newer_id = str(flow_runs.get(replay).batch_id), str(flow_runs.get(newer).batch_id)
+
+        batches.stage(replay_id)
+        with pytest.raises(
+            ConflictError, match=f"records of batch {first} are being loaded by batch {replay_id}"
+        ) as caught:
+            load_lake(shop.workspace, newer)
+        assert caught.value.retryable
+
+        unstage(shop, replay_id)
+        batches.stage(newer_id)
+        with pytest.raises(
+            ConflictError,
+            match=f"a file of batch {first} was about to be loaded by batch {newer_id} while batch {replay_id}",
+        ):
+            load_lake(shop.workspace, replay)
+        load_lake(shop.workspace, newer)
+        with pytest.raises(ConflictError, match=f"a newer version of a file of batch {first} was loaded while"):
+            load_lake(shop.workspace, replay)
+        assert shop.keys() == ["a1", "a2"]
 
     def test_reprocessing_the_file_takes_the_place_of_its_replayed_records_too(self, shop: Shop) -> None:
         shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG))

@@ -1,5 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
+from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +14,7 @@ from headwater.database.engine import open_engine
 from headwater.database.migrate import migrate
 from headwater.errors import HeadwaterError, SettingsError
 from headwater.model.runs import WebhookState
+from headwater.profile_store import ProfileStore
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
@@ -65,6 +68,19 @@ def test_many_may_open_a_new_catalog_at_once(url: str) -> None:
         for catalog in pool.map(lambda _: Catalog.open(url), range(4)):
             assert catalog.resources.list("dataset") == []
             catalog.close()
+
+
+def test_different_databases_may_be_made_at_once_in_one_process(tmp_path: Path) -> None:
+    together = Barrier(6)
+
+    def open_and_close(number: int) -> int:
+        together.wait()
+        opener = Catalog.open if number % 2 else ProfileStore.open
+        opener(f"sqlite:///{tmp_path}/{number}.db").close()
+        return number
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(open_and_close, range(6))) == list(range(6))
 
 
 @pytest.mark.parametrize("url", ["mysql://root@localhost/x", "not a url", "sqlite://"])

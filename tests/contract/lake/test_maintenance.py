@@ -14,7 +14,9 @@ from headwater.lake import SYSTEM_COLUMN, Lake
 from headwater.lake.iceberg_catalog import NAMESPACE, open_catalog
 from headwater.lake.orphans import place
 from headwater.lake.storage import parse_location
-from tests.contract.lake.rows import COLUMNS, LakeAddress, keys_in, load, maintain, stage, stage_events
+from headwater.model.runs import StagedFile
+from tests.contract.lake.rows import COLUMNS, INGESTED_AT, LakeAddress, keys_in, load, maintain, stage, stage_events
+from tests.contract.lake.rows import rows as records
 from tests.contract.lake.test_concurrency import DEADLINE_SECONDS, SPAWN, batch_id, run_together
 
 NOON = datetime(2026, 10, 31, 12, tzinfo=UTC)
@@ -92,6 +94,36 @@ def test_a_batch_can_be_read_after_its_staged_files_are_gone(lake: Lake, tmp_pat
     (found,) = lake.read_batch("sales", BATCH, files)
     assert found.to_pylist() == staged.to_pylist()
     assert found.schema.types == staged.schema.types
+
+
+def read_keys(lake: Lake, batch_id: str) -> list[str]:
+    return [key for found in lake.read_remaining("sales", batch_id) for key in found.column("_id").to_pylist()]
+
+
+def test_what_is_left_of_a_batch_comes_in_the_order_in_which_it_was_loaded(lake: Lake) -> None:
+    assert read_keys(lake, BATCH) == []
+    groups: list[dict[str, tuple[str, ...]]] = [
+        {"f1": ("a1", "a2"), "f2": ("b1", "b2")},
+        {"f3": ("c1",)},
+        {"f4": ("d2", "d1")},
+    ]
+    staged: list[StagedFile] = []
+    for number, files in enumerate(groups):
+        with lake.stage("sales", BATCH, number, ingested_at=INGESTED_AT) as writer:
+            for source_file, keys in files.items():
+                writer.write(records(*keys), source_file)
+        staged += writer.result
+    lake.commit("sales", BATCH, staged)
+    assert read_keys(lake, BATCH) == ["a1", "a2", "b1", "b2", "c1", "d2", "d1"]
+
+    load(lake, "sales", batch_id(1, 1), "new", source_file="f5", supersede=["f1", "f3"])
+
+    assert read_keys(lake, BATCH) == ["b1", "b2", "d2", "d1"]
+    load_many(lake, 4)
+    assert maintain(lake, "sales").files_compacted > 5
+    assert read_keys(lake, BATCH) == ["b1", "b2", "d2", "d1"], "also once all lies in one file with other batches"
+    load(lake, "sales", batch_id(1, 2), source_file="f6", supersede=["f2", "f4"])
+    assert read_keys(lake, BATCH) == []
 
 
 def test_history_is_kept_for_the_window_and_for_batches_that_have_not_ended(lake: Lake, address: LakeAddress) -> None:

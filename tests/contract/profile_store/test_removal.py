@@ -1,6 +1,6 @@
 """Taking things out again: load then remove is as if nothing had been loaded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headwater.errors import ConflictError
 from headwater.model.documents import IdentitySettings
 from headwater.profile_store import BatchLoad, ProfileStore, Removal
 from tests.contract.profile_store import samples
@@ -165,6 +166,75 @@ def test_identities_come_back_when_a_graph_is_small_again(store: ProfileStore) -
     assert len(members(store, "crm:1")) == 41
 
 
+def reload(store: ProfileStore, number: int, *rows: dict[str, Any], minutes: int = 100, upsert: bool = False) -> bool:
+    """Load a batch anew, as if it were ingested at another time and another way."""
+    batch = replace(samples.loyalty_load(f"B{number}", minutes), upsert=upsert)
+    return store.reload_batch(batch, lambda: samples.rows(samples.LOYALTY_SCHEMA, rows))
+
+
+def test_a_reloaded_batch_has_the_rows_that_are_left_at_its_old_place(store: ProfileStore) -> None:
+    loyalty(store, 1, person("1", "Rome", "c1"), person("2", "Oslo", "c2"), person("3", "Kiel", "c1"))
+    loyalty(store, 2, person("2", "Bern"))
+    assert len(members_of(store, "1")) == 3
+
+    assert reload(store, 1, person("1", "Rome", "c1"), person("2", "Oslo", "c2"))
+
+    assert cities(store, "1", "2", "3") == ["Rome", "Bern", None]
+    assert members_of(store, "1") == {"lumaLoyaltyId:1", "lumaCrmId:c1"}
+    assert store.counts().links == 2
+    assert [(each.batch_id, each.identity_rows, each.profile_rows) for each in store.batches()] == [
+        ("B1", 2, 2),
+        ("B2", 1, 1),
+    ]
+    before = store.counts()
+    assert reload(store, 1, person("1", "Rome", "c1"), person("2", "Oslo", "c2")), "repeating changes nothing"
+    assert store.counts() == before
+
+    assert reload(store, 1)
+
+    assert cities(store, "1", "2", "3") == [None, "Bern", None]
+    assert store.counts().links == 0
+    assert [each.profile_rows for each in store.batches()] == [0, 1]
+
+
+def test_a_reloaded_batch_stays_an_upsert_and_keeps_its_age(store: ProfileStore) -> None:
+    loyalty(store, 1, person("1", "Rome"), upsert=True)
+    loyalty(store, 2, samples.loyalty_row("1", None, loyalty={"tier": "gold"}), person("1", "Bern"), upsert=True)
+    loyalty(store, 3, person("1", "Kiel"), upsert=True)
+
+    reload(store, 2, samples.loyalty_row("1", None, loyalty={"tier": "gold"}))
+
+    profile = store.look_up("lumaLoyaltyId", "1", samples.DEFAULT)
+    assert profile is not None
+    origins = {pointer: (origin.batch_id, origin.ingested_at) for pointer, origin in profile.provenance.items()}
+    assert origins["/homeAddress/city"] == ("B3", samples.at(3))
+    assert origins["/loyalty/tier"] == ("B2", samples.at(2))
+
+
+def test_only_the_loads_that_happened_are_repeated_and_a_failed_one_changes_nothing(store: ProfileStore) -> None:
+    assert not reload(store, 1, person("1", "Rome"))
+    assert store.batches() == []
+    batch = samples.loyalty_load("B1", 1)
+    store.load_profiles(batch, samples.rows(samples.LOYALTY_SCHEMA, [person("1", "Rome", "c1"), person("2", "Oslo")]))
+    reload(store, 1, person("1", "Rome", "c1"))
+    [stored] = store.batches()
+    assert (stored.identity_rows, stored.profile_rows) == (None, 1)
+    assert members_of(store, "1") == {"lumaLoyaltyId:1"}
+
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield from samples.rows(samples.LOYALTY_SCHEMA, [person("9", "Nowhere")])
+        raise ConflictError("gone meanwhile")
+
+    with pytest.raises(ConflictError, match="gone meanwhile"):
+        store.reload_batch(batch, broken)
+    assert cities(store, "1", "9") == ["Rome", None]
+
+
+def members_of(store: ProfileStore, name: str) -> set[str]:
+    graph = store.identity_graph("lumaLoyaltyId", name)
+    return {f"{each.namespace}:{each.value}" for each in graph.identities} if graph is not None else set()
+
+
 def test_a_dataset_goes_with_all_its_batches(store: ProfileStore) -> None:
     loyalty(store, 1, person("1", "Rome", "c"))
     before = store.counts()
@@ -185,6 +255,26 @@ def test_a_person_goes_by_any_identity(store: ProfileStore, namespace: str) -> N
     assert store.remove_profile(namespace, "same") == Removal()
 
 
+def test_a_removed_person_comes_back_with_what_is_ingested_later_and_not_before(store: ProfileStore) -> None:
+    loyalty(store, 1, person("same", "Rome", "same"), person("other", "Oslo", "o"))
+    store.remove_profile("lumaCrmId", "same", at=samples.at(5))
+
+    reload(store, 1, person("same", "Rome", "same"), person("other", "Oslo", "o"))
+    loyalty(store, 2, person("same", "Bern", "same"), person("new", "Kiel", "same"), person("other", "Linz", "o"))
+
+    assert cities(store, "same", "other", "new") == [None, "Linz", "Kiel"]
+    assert store.identity_graph("lumaCrmId", "same") is None, "nothing links to it"
+    assert (store.counts().links, store.counts().identities) == (1, 3)
+
+    loyalty(store, 6, person("same", "Graz", "same"))
+
+    assert cities(store, "same") == ["Graz"]
+    assert members_of(store, "same") == {"lumaLoyaltyId:same", "lumaCrmId:same"}
+    profile = store.look_up("lumaCrmId", "same", samples.DEFAULT)
+    assert profile is not None
+    assert {origin.batch_id for origin in profile.provenance.values()} == {"B6"}
+
+
 def visit(day: int) -> dict[str, Any]:
     return samples.loyalty_row("1", None, _id=f"e{day}", timestamp=samples.START - timedelta(days=day))
 
@@ -198,6 +288,8 @@ def test_old_events_are_left_out_and_expire(store: ProfileStore) -> None:
     assert store.expire_events(samples.PURCHASES, before=before) == Removal(events=2)
     assert store.expire_events(samples.LOYALTY, before=datetime(2027, 1, 1, tzinfo=UTC)) == Removal()
     assert store.counts().events == 1
+    assert store.reload_batch(batch, lambda: rows, events_since=before)
+    assert store.counts().events == 1, "what has expired does not come back"
 
 
 def test_a_shared_device_stays_with_the_last_person(store: ProfileStore) -> None:

@@ -179,7 +179,7 @@ def test_a_dataflow_that_runs_on_arrival_watches_its_files() -> None:
 def test_the_lake_is_maintained_every_night() -> None:
     dag = maintenance_dag()
 
-    assert (list(dag.task_ids), dag.catchup, dag.max_active_runs) == (["maintain_lake"], False, 1)
+    assert (list(dag.task_ids), dag.catchup, dag.max_active_runs) == (["maintain_lake", "expire_events"], False, 1)
 
 
 def test_parsing_a_hundred_dataflows_imports_nothing_that_reads_or_connects(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""Events leave the profiles when they are as old as their dataset allows; the lake keeps them."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from headwater.catalog.base import utc_now
+from headwater.flows.workspace import Workspace
+from headwater.model.documents import Dataset
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiredEvents:
+    """How many events of a dataset have left the profiles because they happened before a time, aware UTC."""
+
+    dataset: str
+    before: datetime
+    events: int
+
+
+def expire_events(workspace: Workspace, *, now: datetime | None = None) -> list[ExpiredEvents]:
+    """Remove the events that are older than their dataset's `event_expiration_days`. Repeating changes nothing.
+
+    Args:
+        workspace: The installation.
+        now: The time, aware UTC; None for the clock's.
+
+    Returns:
+        What was done for each dataset that has the setting. Without one the profile store is not opened.
+
+    Raises:
+        HeadwaterError: the profile store refused or could not be reached.
+    """
+    done = []
+    for dataset in workspace.catalog.resources.list("dataset"):
+        if isinstance(dataset, Dataset) and (before := oldest_event(dataset, now or utc_now())) is not None:
+            events = workspace.profile_store.expire_events(dataset.name, before=before).events
+            log.info("dataset %s: %d events that happened before %s left the profiles", dataset.name, events, before)
+            done.append(ExpiredEvents(dataset=dataset.name, before=before, events=events))
+    return done
+
+
+def oldest_event(dataset: Dataset, now: datetime) -> datetime | None:
+    """Events that happened before this are too old for the profiles; None if none is."""
+    days = dataset.event_expiration_days
+    return now - timedelta(days=days) if days is not None else None
