@@ -39,7 +39,7 @@ def scan_elements(text: bytes, position: int, *, first: bool = True, at_end: boo
         at_end: Whether no more text follows.
     """
     spans: list[tuple[int, int]] = []
-    depth = 0
+    depth = surplus_until = 0
     for token in _TOKEN.finditer(text, position):
         mark = text[token.start()]
         if mark == 0x22:  # a quote
@@ -50,7 +50,10 @@ def scan_elements(text: bytes, position: int, *, first: bool = True, at_end: boo
         elif depth and mark in b"}]":
             depth -= 1
         elif not depth and mark in b",]":
-            if mark == 0x5D and _NEXT_RECORD.match(text, token.end()):
+            if mark == 0x5D and token.start() < surplus_until:
+                continue
+            if mark == 0x5D and (surplus := _NEXT_RECORD.match(text, token.end())):
+                surplus_until = surplus.end()
                 continue
             if mark == 0x5D and not at_end and _PERHAPS.fullmatch(text, token.end()):
                 break

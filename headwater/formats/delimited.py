@@ -145,7 +145,7 @@ class _Framer:
 
     _skipped = 0
 
-    def _add(self, line: bytes, builder: BlockBuilder) -> None:
+    def _add(self, line: bytes, builder: BlockBuilder, *, may_open: bool = True) -> None:
         if self._open:
             self._continue(line, builder)
             return
@@ -160,10 +160,12 @@ class _Framer:
                 self._pass([line])
         elif grammar.complete.fullmatch(record):
             self._emit(builder, record, [line])
-        elif grammar.opens.fullmatch(line):
+        elif not grammar.opens.fullmatch(line):
+            self._emit(builder, record, [line], self._why(record))
+        elif may_open:
             self._open, self._open_bytes = [line], len(line)
         else:
-            self._emit(builder, record, [line], self._why(record))
+            self._emit(builder, record, [line], _NEVER_CLOSED)
 
     def _continue(self, line: bytes, builder: BlockBuilder) -> None:
         self._open.append(line)
@@ -204,14 +206,19 @@ class _Framer:
         return grammar.width(record) == self._width or grammar.is_tidy.fullmatch(record) is None
 
     def _give_up(self, builder: BlockBuilder, reason: str) -> None:
-        """Report the line on which a field was opened, and look at those after it on their own."""
+        """Report the line on which a field was opened, and look at those after it on their own.
+
+        None of them closed the field, so none can close one that another of them opens; only the last one might, which
+        was perhaps not looked at.
+        """
         first, *others = self._open
         self._open = []
         skipped, self._skipped = self._skipped, 0
         self._emit(builder, first.removesuffix(b"\r"), [first], reason)
         for number, line in enumerate(others, 1):
-            self._skipped = skipped if number == len(others) else 0
-            self._add(line, builder)
+            is_last = number == len(others)
+            self._skipped = skipped if is_last else 0
+            self._add(line, builder, may_open=is_last)
 
     def _emit(self, builder: BlockBuilder, record: bytes, lines: list[bytes], fault: str | None = None) -> None:
         builder.add(record, offset=self._offset, line=self._line, fault=fault)

@@ -90,6 +90,8 @@ def _parse(data: bytes, width: int, options: FormatOptions) -> tuple[list[pa.Str
 
     if not data:
         return [pa.nulls(0, pa.string()) for _ in names], uneven
+    if data.startswith(UTF8_BOM):
+        data = UTF8_BOM + data  # Arrow takes one away from whatever it is given
     table = pv.read_csv(
         pa.py_buffer(data),
         read_options=pv.ReadOptions(use_threads=False, column_names=names, block_size=len(data) + 64),

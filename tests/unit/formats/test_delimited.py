@@ -152,6 +152,39 @@ def test_whatever_pythons_writer_writes_is_read(table: list[list[str]], block: i
     assert found == [[cell or None for cell in row] for row in table]
 
 
+MARK = "\ufeff"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        pytest.param(f"{MARK}\n", 1, [[MARK]], id="alone"),
+        pytest.param(f"{MARK}x,1\n{MARK}y,2\n", 2, [[f"{MARK}x", "1"], [f"{MARK}y", "2"]], id="before text"),
+        pytest.param(f'{MARK}"x,1\ny",2\n', 2, [[f'{MARK}"x', "1"], ['y"', "2"]], id="before a quote, which is text"),
+    ],
+)
+def test_a_byte_order_mark_within_a_file_is_text_wherever_a_block_begins(
+    text: str, width: int, expected: list[list[str]]
+) -> None:
+    header = ["h", "i"][:width]
+    content = f"{MARK}{','.join(header)}\n{text}".encode()
+    for block_bytes in (1, 1000):
+        assert rows(content, limits=Limits(block_bytes=block_bytes), width=width) == [header, *expected]
+
+
+@given(
+    text=st.text(st.sampled_from(f'a,"\n\r\\{MARK}'), max_size=40).map(str.encode),
+    width=st.integers(1, 3),
+    escape=st.sampled_from([None, "\\"]),
+)
+def test_every_record_is_a_row_or_a_fault(text: bytes, width: int, escape: str | None) -> None:
+    options = FormatOptions(escape=escape)
+    for block in delimited_blocks(ByteSource(io.BytesIO(text)), options, LIMITS):
+        fields = parse_fields(block, width, options)
+        assert sorted([*fields.positions, *fields.faults]) == list(range(len(block.records)))
+        assert {len(column) for column in fields.columns} == {len(fields.positions)}
+
+
 @given(text=st.text(st.sampled_from('a,"\n\r;'), max_size=40).map(str.encode), block=st.integers(1, 50))
 def test_where_blocks_are_cut_makes_no_difference(text: bytes, block: int) -> None:
     assert frame(text, limits=Limits(block_bytes=block)) == frame(text)

@@ -76,6 +76,21 @@ def test_many_lines_of_open_quotes_are_looked_at_twice_at_most() -> None:
     assert len(outcome.errors) == 20_001
 
 
+@pytest.mark.parametrize("max_record_bytes", [300_000, 16_777_216], ids=["beyond the limit", "to the end"])
+def test_many_lines_that_close_a_quote_and_open_the_next_are_looked_at_twice_at_most(max_record_bytes: int) -> None:
+    text = b"a,b\n" + b'x","y\n' * 100_000 + b"1,2\n"
+    outcome = read(PLAN, text, format="csv", max_record_bytes=max_record_bytes)
+    assert [(row["a"], row["row_number"]) for row in outcome.rows] == [("1", 100_001)]
+    assert len(outcome.errors) == 100_000
+    assert outcome.errors[-1].problems[0].message.endswith(UNCLOSED)
+
+
+def test_a_byte_order_mark_after_the_header_is_text_or_a_bad_row() -> None:
+    outcome = read(PLAN, 'a,b\n\ufeffx,1\n\ufeff\n\ufeff"y,2\nz",3\n'.encode(), format="csv")
+    assert [(row["a"], row["b"]) for row in outcome.rows] == [("\ufeffx", "1"), ('\ufeff"y', "2"), ('z"', "3")]
+    assert outcome.problem().message.endswith("the record has 1 fields, the header has 2")
+
+
 def test_line_ends_may_be_mixed() -> None:
     outcome = read(PLAN, b"a,b\r\n1,2\n3,4\r\n\r\n5,6\n7,8\r\n", format="csv")
     assert [row["a"] for row in outcome.rows] == ["1", "3", "5", "7"]

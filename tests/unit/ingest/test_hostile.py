@@ -142,6 +142,15 @@ def test_a_broken_element_of_an_array_is_one_bad_row() -> None:
     assert (outcome.errors[0].line, outcome.errors[0].byte_offset) == (2, 12)
 
 
+@pytest.mark.parametrize(
+    ("start", "surplus"), [(b"[", b"]\r\n"), (b'{"a":"0"}\n[', b"]")], ids=["array", "array on a line"]
+)
+def test_a_million_brackets_too_many_are_looked_at_once(start: bytes, surplus: bytes) -> None:
+    outcome = read(PLAN, start + surplus * MB + b',{"a":"x"}]\n')
+    assert [row["a"] for row in outcome.rows][-1] == "x"
+    assert outcome.problem().message.startswith("JSON is malformed")
+
+
 @pytest.mark.slow
 def test_ten_thousand_columns() -> None:
     names = [f"c{i}" for i in range(10_000)]
