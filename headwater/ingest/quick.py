@@ -7,6 +7,7 @@ from operator import ge, gt, le, lt
 from types import NoneType
 from typing import Any, Final
 
+from headwater.xdm.keywords import are_unique
 from headwater.xdm.validation import is_date, is_date_time
 
 Test = Callable[[Any], bool]
@@ -108,6 +109,10 @@ def _required(asked: list[str]) -> Test:
     return frozenset(asked).issubset
 
 
+def _unique(asked: bool) -> Test:
+    return are_unique if asked else always
+
+
 def _length(compare: Callable[[int, Any], bool], asked: float) -> Test:
     return lambda value: compare(len(value), asked)
 
@@ -141,6 +146,7 @@ _RULES: Final[dict[str, tuple[frozenset[type], Callable[[Any], Test]]]] = {
     "exclusiveMaximum": (_NUMBERS, partial(_bound, lt)),
     "minItems": (_PYTHON_TYPES["array"], partial(_length, ge)),
     "maxItems": (_PYTHON_TYPES["array"], partial(_length, le)),
+    "uniqueItems": (_PYTHON_TYPES["array"], _unique),
     "required": (_PYTHON_TYPES["object"], _required),
 }
 """For each rule, the types that it is understood for, and what makes its test."""

@@ -114,6 +114,15 @@ def test_records_that_are_wrong_cost_themselves_only(line: bytes, pointer: str, 
     assert len(error.problems) <= 100
 
 
+def test_an_array_of_very_many_unique_objects_is_looked_at_once() -> None:
+    items = {"type": "object", "properties": {"x": {"type": "integer"}}}
+    plan = compile_plan({"type": "object", "properties": {"a": {"type": "array", "items": items, "uniqueItems": True}}})
+    unique = b",".join(b'{"x":%d}' % number for number in range(50_000))
+    outcome = read(plan, b'{"a":[%b]}\n{"a":[%b,{"x":0.0}]}\n' % (unique, unique))
+    assert [len(row["a"]) for row in outcome.rows] == [50_000]
+    assert outcome.problem().message == "the array has an element twice"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
