@@ -1,6 +1,5 @@
 """Quick tests: whether a value certainly breaks none of its field's own rules, without asking the oracle."""
 
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from operator import ge, gt, le, lt
@@ -8,6 +7,7 @@ from types import NoneType
 from typing import Any, Final
 
 from headwater.xdm.keywords import are_unique
+from headwater.xdm.patterns import compile_pattern
 from headwater.xdm.validation import is_date, is_date_time
 
 Test = Callable[[Any], bool]
@@ -97,8 +97,7 @@ def _one_of(allowed: list[Any], types: frozenset[type]) -> Test:
 
 
 def _pattern(asked: str) -> Test:
-    search = re.compile(asked).search
-    return lambda text: search(text) is not None
+    return compile_pattern(asked).accepts
 
 
 def _format(asked: str) -> Test:

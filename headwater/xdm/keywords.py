@@ -8,6 +8,8 @@ from typing import Any
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
+from headwater.xdm.patterns import TOO_LONG, compile_pattern
+
 _LARGEST_WHOLE = 2**64
 
 
@@ -15,6 +17,12 @@ def unique_items(_: Validator, asked: object, value: object, __: object) -> Iter
     """The keyword `uniqueItems`; in `jsonschema`, its time grows with the square of an array's length."""
     if asked and isinstance(value, list) and not are_unique(value):
         yield ValidationError("the array has an element twice")
+
+
+def pattern(_: Validator, asked: str, value: object, __: object) -> Iterator[ValidationError]:
+    """The keyword `pattern`, for which some texts are too long."""
+    if isinstance(value, str) and not compile_pattern(asked).accepts(value):
+        yield ValidationError(TOO_LONG if compile_pattern(asked).is_too_long(value) else "the text does not match")
 
 
 def are_unique(elements: list[Any]) -> bool:

@@ -8,12 +8,13 @@ from jsonschema import Draft6Validator, FormatChecker
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from headwater.xdm.keywords import unique_items
+from headwater.xdm.keywords import pattern, unique_items
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])")
 
-_Validator: type[Validator] = extend(Draft6Validator, {"uniqueItems": unique_items})  # type: ignore[no-untyped-call]
+_BOUNDED = {"pattern": pattern, "uniqueItems": unique_items}
+_Validator: type[Validator] = extend(Draft6Validator, _BOUNDED)  # type: ignore[no-untyped-call]
 
 
 def is_date(value: object) -> bool:

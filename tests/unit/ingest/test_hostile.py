@@ -124,6 +124,23 @@ def test_an_array_of_very_many_unique_objects_is_looked_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        (r"\w+\/[-.\w]+(?:\+[-.\w]+)?", r"the text does not match the pattern \w+"),
+        (r"^(\w+\s?)+$", "the text does not match the pattern"),
+        (r"\w+\b\/", "the text is longer than the 1,000 characters that its pattern can be matched with"),
+    ],
+    ids=["square", "exponential", "not in RE2"],
+)
+def test_a_text_on_which_a_pattern_would_take_hours_is_refused(pattern: str, message: str) -> None:
+    plan = compile_plan({"type": "object", "properties": {"a": TEXT | {"pattern": pattern}}})
+    outcome = read(plan, b'{"a":"%b!"}\n' % (b"a" * MB))
+    assert outcome.problem().pointer == "/a"
+    assert outcome.problem().rule == "pattern"
+    assert message in outcome.problem().message
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         pytest.param(b"", "the file is empty (0 bytes)", id="empty"),
