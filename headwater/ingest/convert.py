@@ -61,7 +61,8 @@ class Conversion:
                 converted[name] = found
         if (column.shape.closed or column.shape.undecided) and not self._dropping:
             # Fields that no column is made of: the oracle judges them.
-            converted |= {name: found for name, found in value.items() if name not in column.fields}
+            unknown = ((name, found) for name, found in value.items() if name not in column.fields)
+            converted |= {name: found for name, found in unknown if found is not None and found != ""}
         return converted
 
     def _member(self, column: Column, value: object, pointer: str) -> object:

@@ -21,6 +21,7 @@ from headwater.model.records import (
     CODE_UNREADABLE,
     Problem,
 )
+from headwater.xdm.patterns import TOO_LONG
 
 TOO_DEEP: Final = "the record is nested too deeply"
 """The reason for which a record that exhausts the stack is rejected."""
@@ -188,6 +189,8 @@ def _message(rule: str, error: ValidationError) -> str:
             return f"fields that the schema does not allow: {', '.join(unknown[:_MAX_LISTED])}"
         case "type":
             return f"expected {limit}, found {describe(error.instance)}"
+        case "pattern" if error.message == TOO_LONG:
+            return TOO_LONG
         case _ if rule in _MESSAGES:
             return _MESSAGES[rule].format(limit)
         case _:

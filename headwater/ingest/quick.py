@@ -1,12 +1,13 @@
 """Quick tests: whether a value certainly breaks none of its field's own rules, without asking the oracle."""
 
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from operator import ge, gt, le, lt
 from types import NoneType
 from typing import Any, Final
 
+from headwater.xdm.keywords import are_unique
+from headwater.xdm.patterns import compile_pattern
 from headwater.xdm.validation import is_date, is_date_time
 
 Test = Callable[[Any], bool]
@@ -96,8 +97,7 @@ def _one_of(allowed: list[Any], types: frozenset[type]) -> Test:
 
 
 def _pattern(asked: str) -> Test:
-    search = re.compile(asked).search
-    return lambda text: search(text) is not None
+    return compile_pattern(asked).accepts
 
 
 def _format(asked: str) -> Test:
@@ -106,6 +106,10 @@ def _format(asked: str) -> Test:
 
 def _required(asked: list[str]) -> Test:
     return frozenset(asked).issubset
+
+
+def _unique(asked: bool) -> Test:
+    return are_unique if asked else always
 
 
 def _length(compare: Callable[[int, Any], bool], asked: float) -> Test:
@@ -141,6 +145,7 @@ _RULES: Final[dict[str, tuple[frozenset[type], Callable[[Any], Test]]]] = {
     "exclusiveMaximum": (_NUMBERS, partial(_bound, lt)),
     "minItems": (_PYTHON_TYPES["array"], partial(_length, ge)),
     "maxItems": (_PYTHON_TYPES["array"], partial(_length, le)),
+    "uniqueItems": (_PYTHON_TYPES["array"], _unique),
     "required": (_PYTHON_TYPES["object"], _required),
 }
 """For each rule, the types that it is understood for, and what makes its test."""

@@ -16,12 +16,10 @@ import pyarrow.compute as pc
 
 from headwater.errors import SchemaError
 from headwater.ingest.shape import INTEGER_RANGES, Kind, Shape
+from headwater.xdm.patterns import compile_pattern
 
 Rule = Callable[[pa.Array], list[int]]
 Mask = Callable[[pa.Array], pa.BooleanArray]
-
-_DIFFERS_IN_RE2 = re.compile(r"\\[DWSbBpPQC]|\(\?[^:]|\[\^[^\]]*\\|\[\[:|\{,")
-"""Constructs with which RE2 may match what Python's `re` does not: left to `re`, as the oracle has it."""
 
 
 def compile_rules(shape: Shape) -> tuple[Rule, ...]:
@@ -106,20 +104,15 @@ def _text_rules(shape: Shape) -> list[Rule]:
 
 def _pattern(pattern: str, pointer: str) -> Rule:
     try:
-        search = re.compile(pattern).search
+        compiled = compile_pattern(pattern)
     except re.error as error:
         raise SchemaError(f"the pattern of {pointer} is no regular expression: {error}") from None
-    if not _DIFFERS_IN_RE2.search(pattern):
-        try:
-            pc.match_substring_regex(pa.array([""]), pattern)
-        except pa.ArrowInvalid:
-            pass
-        else:
-            return _unless(lambda column: pc.match_substring_regex(column, pattern))
+    if compiled.is_in_re2:
+        return _unless(lambda column: pc.match_substring_regex(column, pattern))
 
     def broken(column: pa.Array) -> list[int]:
         texts = enumerate(column.to_pylist())
-        return [position for position, text in texts if text is not None and search(text) is None]
+        return [position for position, text in texts if text is not None and not compiled.accepts(text)]
 
     return broken
 

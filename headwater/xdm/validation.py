@@ -6,9 +6,15 @@ from typing import Any
 
 from jsonschema import Draft6Validator, FormatChecker
 from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+
+from headwater.xdm.keywords import pattern, unique_items
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])")
+
+_BOUNDED = {"pattern": pattern, "uniqueItems": unique_items}
+_Validator: type[Validator] = extend(Draft6Validator, _BOUNDED)  # type: ignore[no-untyped-call]
 
 
 def is_date(value: object) -> bool:
@@ -53,4 +59,4 @@ def make_validator(json_schema: dict[str, Any]) -> Validator:
     Args:
         json_schema: `ResolvedSchema.json_schema`, or any draft-06 schema without remote references.
     """
-    return Draft6Validator(json_schema, format_checker=_format_checker())
+    return _Validator(json_schema, format_checker=_format_checker())

@@ -114,6 +114,32 @@ def test_records_that_are_wrong_cost_themselves_only(line: bytes, pointer: str, 
     assert len(error.problems) <= 100
 
 
+def test_an_array_of_very_many_unique_objects_is_looked_at_once() -> None:
+    items = {"type": "object", "properties": {"x": {"type": "integer"}}}
+    plan = compile_plan({"type": "object", "properties": {"a": {"type": "array", "items": items, "uniqueItems": True}}})
+    unique = b",".join(b'{"x":%d}' % number for number in range(50_000))
+    outcome = read(plan, b'{"a":[%b]}\n{"a":[%b,{"x":0.0}]}\n' % (unique, unique))
+    assert [len(row["a"]) for row in outcome.rows] == [50_000]
+    assert outcome.problem().message == "the array has an element twice"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        (r"\w+\/[-.\w]+(?:\+[-.\w]+)?", r"the text does not match the pattern \w+"),
+        (r"^(\w+\s?)+$", "the text does not match the pattern"),
+        (r"\w+\b\/", "the text is longer than the 1,000 characters that its pattern can be matched with"),
+    ],
+    ids=["square", "exponential", "not in RE2"],
+)
+def test_a_text_on_which_a_pattern_would_take_hours_is_refused(pattern: str, message: str) -> None:
+    plan = compile_plan({"type": "object", "properties": {"a": TEXT | {"pattern": pattern}}})
+    outcome = read(plan, b'{"a":"%b!"}\n' % (b"a" * MB))
+    assert outcome.problem().pointer == "/a"
+    assert outcome.problem().rule == "pattern"
+    assert message in outcome.problem().message
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

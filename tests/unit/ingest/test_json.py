@@ -237,6 +237,26 @@ def test_what_does_not(field: dict[str, Any], value: str, rule: str, message: st
     assert message in found[1]
 
 
+@pytest.mark.parametrize("nothing", [b"null", b'""'])
+@pytest.mark.parametrize(
+    ("rules", "broken"),
+    [
+        ({"additionalProperties": False}, None),
+        ({"maxProperties": 1}, None),
+        ({"required": ["z"]}, "required"),
+        ({"anyOf": [{"required": ["z"]}]}, "anyOf"),
+        ({"minProperties": 2}, "minProperties"),
+    ],
+    ids=["closed", "at most", "required", "one of several", "at least"],
+)
+def test_an_unknown_field_without_a_value_is_not_there(
+    rules: dict[str, Any], broken: str | None, nothing: bytes
+) -> None:
+    outcome = read(plan_for({"type": "object", "properties": {"b": TEXT}} | rules), b'{"a":{"b":"1","z":%b}}' % nothing)
+    assert [row["a"] for row in outcome.rows] == ([] if broken else [{"b": "1"}])
+    assert [rule for _, _, rule, _ in outcome.problems] == ([broken] if broken else [])
+
+
 def test_all_problems_of_a_record_are_told_with_their_pointers() -> None:
     plan = plan_for(
         {
