@@ -32,7 +32,7 @@ def begin_run(workspace: Workspace, flow: Dataflow, request: RunRequest) -> str:
         if same_dag_run and flow_runs.get(run_id).batch_id is None:
             flow_runs.reuse(run_id, flow, request)
             return run_id
-        if same_dag_run or is_dead(holder, lease_until):
+        if same_dag_run or _has_died(workspace, flow.name, holder, lease_until):
             log.warning("flow run %s of %s died; closing it", run_id, flow.name)
             close_run(workspace, run_id, failure="the run died before it was finished")
     run = FlowRun(
@@ -58,6 +58,16 @@ def _holder(request: RunRequest) -> str:
         return f"dag:{request.dag_run_id}"
     started = psutil.Process().create_time()
     return f"process:{socket.gethostname()}:{os.getpid()}:{started}"
+
+
+def _has_died(workspace: Workspace, flow: str, holder: str, lease_until: datetime) -> bool:
+    """Whether nobody works on the run any more. Of a Dag run Airflow knows, however long its tasks are in a queue."""
+    kind, _, dag_run_id = holder.partition(":")
+    if kind == "dag" and workspace.dag_runs is not None:
+        ended = workspace.dag_runs.has_ended(flow, dag_run_id)
+        if ended is not None:
+            return ended
+    return is_dead(holder, lease_until)
 
 
 def is_dead(holder: str, lease_until: datetime) -> bool:
