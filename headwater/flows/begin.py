@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 from datetime import datetime
+from typing import Final
 
 import psutil
 from ulid import ULID
@@ -16,6 +17,8 @@ from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import FlowRun, FlowRunState
 
 log = logging.getLogger(__name__)
+
+_ENDED: Final = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
 def begin_run(workspace: Workspace, flow: Dataflow, request: RunRequest) -> str:
@@ -81,7 +84,9 @@ def is_dead(holder: str, lease_until: datetime) -> bool:
 
 
 def _is_alive(pid: int, started: float) -> bool:
+    """A process that has ended and was not yet waited for by its parent does no work either."""
     try:
-        return abs(psutil.Process(pid).create_time() - started) < 1.0
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1.0 and process.status() not in _ENDED
     except psutil.NoSuchProcess:
         return False
