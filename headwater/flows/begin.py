@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 from datetime import datetime
+from typing import Final
 
 import psutil
 from ulid import ULID
@@ -16,6 +17,8 @@ from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import FlowRun, FlowRunState
 
 log = logging.getLogger(__name__)
+
+_ENDED: Final = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
 def begin_run(workspace: Workspace, flow: Dataflow, request: RunRequest) -> str:
@@ -32,7 +35,7 @@ def begin_run(workspace: Workspace, flow: Dataflow, request: RunRequest) -> str:
         if same_dag_run and flow_runs.get(run_id).batch_id is None:
             flow_runs.reuse(run_id, flow, request)
             return run_id
-        if same_dag_run or is_dead(holder, lease_until):
+        if same_dag_run or _has_died(workspace, flow.name, holder, lease_until):
             log.warning("flow run %s of %s died; closing it", run_id, flow.name)
             close_run(workspace, run_id, failure="the run died before it was finished")
     run = FlowRun(
@@ -60,6 +63,16 @@ def _holder(request: RunRequest) -> str:
     return f"process:{socket.gethostname()}:{os.getpid()}:{started}"
 
 
+def _has_died(workspace: Workspace, flow: str, holder: str, lease_until: datetime) -> bool:
+    """Whether nobody works on the run any more. Of a Dag run Airflow knows, however long its tasks are in a queue."""
+    kind, _, dag_run_id = holder.partition(":")
+    if kind == "dag" and workspace.dag_runs is not None:
+        ended = workspace.dag_runs.has_ended(flow, dag_run_id)
+        if ended is not None:
+            return ended
+    return is_dead(holder, lease_until)
+
+
 def is_dead(holder: str, lease_until: datetime) -> bool:
     """Whether nobody works on the run any more: its process is gone, or its lease has run out."""
     kind, _, rest = holder.partition(":")
@@ -71,7 +84,9 @@ def is_dead(holder: str, lease_until: datetime) -> bool:
 
 
 def _is_alive(pid: int, started: float) -> bool:
+    """A process that has ended and was not yet waited for by its parent does no work either."""
     try:
-        return abs(psutil.Process(pid).create_time() - started) < 1.0
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1.0 and process.status() not in _ENDED
     except psutil.NoSuchProcess:
         return False

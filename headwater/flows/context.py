@@ -89,7 +89,10 @@ def lease(workspace: Workspace) -> timedelta:
 
 @contextmanager
 def recorded(workspace: Workspace, flow_run_id: str, step: str) -> Iterator[None]:
-    """Renew the run's lease, and keep the step's failure with the run until the step succeeds."""
+    """Renew the run's lease, and keep the step's failure with the run until the step succeeds.
+
+    After a task of a Dag run the lease is long: the next task may wait in a queue, where nothing renews it.
+    """
     flow_runs = workspace.catalog.flow_runs
     flow_runs.renew(flow_run_id, lease(workspace))
     try:
@@ -105,6 +108,9 @@ def recorded(workspace: Workspace, flow_run_id: str, step: str) -> Iterator[None
         raise
     else:
         flow_runs.set_step_error(flow_run_id, step, None)
+    finally:
+        if flow_runs.get(flow_run_id).dag_run_id is not None:
+            flow_runs.renew(flow_run_id, timedelta(hours=workspace.settings.recovery_hours))
 
 
 def _code(error: HeadwaterError | ConnectorError) -> str:

@@ -12,6 +12,7 @@ from headwater.catalog.ledger import FileVersion
 from headwater.errors import DocumentError
 from headwater.flows.completeness import rules_digest
 from headwater.flows.context import RunContext, lease
+from headwater.flows.heartbeat import Heartbeat
 from headwater.flows.manifests import MAX_BYTES, parse_manifest
 from headwater.flows.readiness import (
     BROKEN_MANIFEST,
@@ -187,7 +188,9 @@ def _against_manifests(
     broken: dict[str, Obstacle] = {}
     wrong: dict[str, Obstacle] = {}
     checked = []
+    heartbeat = Heartbeat(workspace, context.run.id)
     for candidate in listing.ready:
+        heartbeat.beat()
         path = source_path(candidate.file.path)
         manifest = marker_of(path, ready.manifest)
         if manifest in beside and manifest not in read and manifest not in broken:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from headwater.catalog.catalog import Catalog
 from headwater.flows.accounts import AccountResolver, DocumentAccounts
+from headwater.flows.dag_runs import DagRuns
 from headwater.flows.messages import Messenger
 from headwater.flows.slots import AccountSlots
 from headwater.settings import Settings
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class Workspace:
     """The catalog, and lake, diagnostics and profile store, each opened when it is first used.
 
-    `messenger` sends e-mails and Slack messages; without one, they wait.
+    `messenger` sends e-mails and Slack messages; without one, they wait. `dag_runs` knows whether a Dag run goes on;
+    without it, leases tell.
 
     Close it, or use it as a context manager. One thread at a time.
     """
@@ -31,6 +33,7 @@ class Workspace:
         self.catalog = catalog
         self.accounts = accounts
         self.messenger: Messenger | None = None
+        self.dag_runs: DagRuns | None = None
 
     @cached_property
     def lake(self) -> "Lake":

@@ -41,6 +41,7 @@ def arrival_asset(flow: Dataflow) -> Asset:
     """The asset that stands for the files of a dataflow; its watcher updates it when there are new ones."""
     source, schedule = flow.source, flow.schedule
     trigger = ArrivalTrigger(
+        flow=flow.name,
         account=source.account,
         path=source.path,
         recursive=source.recursive,
@@ -66,11 +67,14 @@ class ArrivalTrigger(BaseEventTrigger):
 
     Dataflows that watch one folder at one pace share one look at it. A repeated event does no harm: the ledger knows
     what was loaded.
+
+    The dataflow's name is an argument since Airflow takes triggers of the same arguments for one.
     """
 
     def __init__(
         self,
         *,
+        flow: str,
         account: str,
         path: str,
         recursive: bool,
@@ -82,6 +86,7 @@ class ArrivalTrigger(BaseEventTrigger):
         manifest: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base has no types here
+        self.flow = flow
         self.account = account
         self.path = path
         self.recursive = recursive
@@ -95,6 +100,7 @@ class ArrivalTrigger(BaseEventTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """See `BaseTrigger.serialize`."""
         names = (
+            "flow",
             "account",
             "path",
             "recursive",

@@ -93,7 +93,9 @@ class DiscoverOperator(StepOperator):
     def step(self, workspace: "Workspace", context: Context) -> list[int]:
         """See `flows.steps.discover`."""
         from headwater.flows import steps
+        from headwater.orchestration.dag_runs import AirflowDagRuns
 
+        workspace.dag_runs = AirflowDagRuns(context["ti"])
         found = steps.discover(workspace, self.flow, run_request(context))
         self.flow_run_id, self.batch_id = found.flow_run_id, found.batch_id
         discovery = asdict(found)

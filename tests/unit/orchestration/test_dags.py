@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
+from airflow.serialization.encoders import encode_trigger
+from airflow.triggers.base import BaseEventTrigger
 
 from headwater.model.documents import Dataflow
 from headwater.orchestration import dataflow_dag, load_dags
@@ -174,6 +176,17 @@ def test_a_dataflow_that_runs_on_arrival_watches_its_files() -> None:
     assert ArrivalTrigger(**arguments).serialize() == first.serialize()
     _, guarded = watching(ready={"marker": "{file}.ok", "manifest": "SUMS"}).serialize()
     assert (guarded["marker"], guarded["manifest"]) == ("{file}.ok", "SUMS")
+
+
+def test_dataflows_with_the_same_source_have_triggers_of_their_own() -> None:
+    schedule = {"on_arrival": True}
+    flows = [dataflow(name=name, schedule=schedule, target={"dataset": name}) for name in ("crm", "events")]
+    first, second = (watcher.trigger for flow in flows for watcher in arrival_asset(flow).watchers)
+    assert isinstance(first, ArrivalTrigger)
+    assert isinstance(second, ArrivalTrigger)
+    hashes = {BaseEventTrigger.hash(**encode_trigger(trigger)) for trigger in (first, second)}
+    assert len(hashes) == 2, "Airflow would make one trigger of both, which neither dataflow's state store fits"
+    assert first.shared_stream_key() == second.shared_stream_key()
 
 
 def test_the_lake_is_maintained_every_night() -> None:
