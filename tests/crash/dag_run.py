@@ -1,13 +1,17 @@
 """A Dag run without Airflow: the tasks in their order, each tried again, `finish` whatever happened before."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from tests.crash.faults import Fault, draw_fault
+from tests.crash.conditions import Conditions, draw_conditions
+from tests.crash.faults import Fault, after_turning_point, at_the_start, draw_fault
 from tests.crash.process import Outcome, Processes
 
 TRIES: Final = 2
+_HAUNTED: Final = ("discover", "ingest", "load_lake", "load_lake", "load_identities", "load_profiles")
+_LONGEST_SLEEP: Final = 8.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -19,42 +23,62 @@ class DagRun:
     id: str
     random: Random
     danger: float = 0.0
+    wrong_clocks: bool = False
+    impatient: bool = False
     forsaken: bool = False
+    haunted: str | None = None
 
     def play(self) -> Outcome:
         """Run the tasks; what `finish` gives, or a failure.
 
         In danger, the run may be forsaken before its end, as when the Dag run is deleted or the scheduler does not come
-        back, and a task may be cleared and run again after the end.
+        back, a task may be cleared and run again after the end, and a step may be haunted: its first process sleeps
+        until the run has ended, its second one dies at once.
         """
+        self.haunted = self.random.choice(_HAUNTED) if self._happens(0.5) else None
         discovery = self._task("discover", self.flow, self.id)
         run_id, groups = discovery.value or (None, [])
         failure = discovery.failure
         todo: list[tuple[Any, ...]] = [("ingest", run_id, group) for group in groups]
         if groups:
             todo += [(step, run_id) for step in ("load_lake", "load_identities", "load_profiles")]
+            todo += [("deliver", run_id, part) for part in ("lake", "identities", "profiles") if self._happens(0.5)]
         for task in todo:
             if failure is None and not self._forsake():
                 failure = self._task(*task).failure
         if self._forsake():
             return Outcome(failure="forsaken")
         ended = self._task("finish", self.flow, self.id, run_id, failure)
+        self.processes.wake()
         if todo and self._happens(0.5):
-            self.processes.run(*self.random.choice(todo), fault=self._fault("finish"))
+            task = self.random.choice(todo)
+            self.processes.run(*task, fault=self._fault(task[0]))
             self.processes.run("finish", self.flow, self.id, run_id, None, fault=self._fault("finish"))
         return ended
 
     def _task(self, step: str, *arguments: object) -> Outcome:
-        for _ in range(TRIES):
+        for fault, asleep_seconds in self._tries(step):
             outcome = self.processes.run(
-                step, *arguments, fault=self._fault(step), asleep_seconds=self.random.uniform(0.1, 1.5)
+                step, *arguments, fault=fault, asleep_seconds=asleep_seconds, conditions=self._conditions()
             )
             if outcome.failure is None:
                 break
         return outcome
 
+    def _tries(self, step: str) -> Iterator[tuple[Fault | None, float]]:
+        if step == self.haunted:
+            yield after_turning_point(self.random, step, stop=True), _LONGEST_SLEEP
+            yield at_the_start(self.random), 0.0
+            return
+        for _ in range(TRIES):
+            yield self._fault(step), self.random.uniform(0.1, 1.5)
+
     def _fault(self, step: str) -> Fault | None:
         return draw_fault(self.random, step) if self._happens(1.0) else None
+
+    def _conditions(self) -> Conditions:
+        wrong_clock = self.wrong_clocks and self.random.random() < 0.5
+        return draw_conditions(self.random, wrong_clock=wrong_clock, impatient=self.impatient)
 
     def _forsake(self) -> bool:
         self.forsaken = self.forsaken or self._happens(0.1)
