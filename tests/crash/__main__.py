@@ -3,13 +3,15 @@
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Final
 
 import pytest
 
-from tests.crash.campaign import how_to_repeat, on_postgres, play_all, play_mutations
+from tests.crash.campaign import how_to_repeat, on_postgres, play_all, play_mutations, play_under_airflow
 from tests.crash.mutations import MUTATIONS
+from tests.crash.scenario import Result
 from tests.servers.postgres import PostgresServer, postgres_server
 
 _MUTATION_HELP: Final = "take these safeguards (without names: each in turn) out, and say when that is noticed"
@@ -23,6 +25,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="play this seed alone")
     parser.add_argument("--workers", type=int, default=2, help="how many seeds at once (default 2)")
     parser.add_argument("--mutation", nargs="*", choices=sorted(MUTATIONS), metavar="NAME", help=_MUTATION_HELP)
+    parser.add_argument("--airflow", action="store_true", help="one by one, each under an Airflow of its own")
     arguments = parser.parse_args()
     seeds = range(arguments.first, arguments.first + arguments.number)
     if arguments.seed is not None:
@@ -32,7 +35,9 @@ def main() -> int:
         playable = [seed for seed in seeds if server is not None or not on_postgres(seed)]
         if arguments.mutation is not None:
             return _play_mutations(arguments.mutation or sorted(MUTATIONS), playable, server, arguments.workers)
-        return _play(playable, server, arguments.workers)
+        if arguments.airflow:
+            return _report(play_under_airflow(seed, server) for seed in playable)
+        return _report(play_all(playable, server, arguments.workers))
 
 
 def _postgres(stack: ExitStack) -> PostgresServer | None:
@@ -43,10 +48,10 @@ def _postgres(stack: ExitStack) -> PostgresServer | None:
         return None
 
 
-def _play(seeds: list[int], server: PostgresServer | None, workers: int) -> int:
+def _report(results: Iterable[Result]) -> int:
     struck: Counter[str] = Counter()
     played = wrong = 0
-    for result in play_all(seeds, server, workers):
+    for result in results:
         struck.update(result.struck)
         played += 1
         wrong += bool(result.problems)

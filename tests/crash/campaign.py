@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.crash import scheduler
 from tests.crash.process import die_with_parent
 from tests.crash.scenario import Result, play
 from tests.servers.postgres import PostgresServer, restartable_postgres_server
@@ -40,6 +41,18 @@ def play_one(seed: int, server: PostgresServer | None, mutation: str | None = No
             server, restart = stack.enter_context(restartable_postgres_server())
         url = stack.enter_context(server.database())
         return play(seed, folder, mutation=mutation, restart=restart, catalog_url=url, profile_url=url, iceberg_url=url)
+
+
+def play_under_airflow(seed: int, server: PostgresServer | None) -> Result:
+    """The same with Airflow's own scheduler and workers."""
+    with (
+        tempfile.TemporaryDirectory(prefix=f"crash-{seed}-", ignore_cleanup_errors=True) as folder,
+        ExitStack() as stack,
+    ):
+        if not on_postgres(seed) or server is None:
+            return scheduler.play(seed, Path(folder))
+        url = stack.enter_context(server.database())
+        return scheduler.play(seed, Path(folder), catalog_url=url, profile_url=url, iceberg_url=url)
 
 
 def _memory() -> Path | None:

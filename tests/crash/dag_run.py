@@ -6,17 +6,27 @@ from random import Random
 from typing import Any, Final
 
 from tests.crash.conditions import Conditions, draw_conditions
-from tests.crash.faults import Fault, after_turning_point, at_the_start, draw_fault
+from tests.crash.faults import Fault, at_the_start, draw_fault
+from tests.crash.plans import Plan
 from tests.crash.process import Outcome, Processes
 
-TRIES: Final = 2
-_HAUNTED: Final = ("discover", "ingest", "load_lake", "load_lake", "load_identities", "load_profiles")
 _LONGEST_SLEEP: Final = 8.0
 
 
 @dataclass(slots=True, kw_only=True)
 class DagRun:
-    """One run of a dataflow's Dag. `danger` is how probable a fault is at each try of a task; 0 for a quiet run."""
+    """One run of a dataflow's Dag.
+
+    Attributes:
+        processes: Where its tasks run.
+        flow: The dataflow.
+        id: Of the Dag run.
+        random: What decides on faults.
+        danger: How probable a fault is at each try of a task; 0 for a quiet run.
+        wrong_clocks: Whether some of its tasks have wrong clocks.
+        impatient: Whether its tasks do not wait long for a lock.
+        plan: What befalls it for certain; None for nothing.
+    """
 
     processes: Processes
     flow: str
@@ -25,24 +35,23 @@ class DagRun:
     danger: float = 0.0
     wrong_clocks: bool = False
     impatient: bool = False
+    plan: Plan | None = None
     forsaken: bool = False
-    haunted: str | None = None
 
     def play(self) -> Outcome:
         """Run the tasks; what `finish` gives, or a failure.
 
         In danger, the run may be forsaken before its end, as when the Dag run is deleted or the scheduler does not come
-        back, a task may be cleared and run again after the end, and a step may be haunted: its first process sleeps
-        until the run has ended, its second one dies at once.
+        back, and a task may be cleared and run again after the end.
         """
-        self.haunted = self.random.choice(_HAUNTED) if self._happens(0.5) else None
         discovery = self._task("discover", self.flow, self.id)
         run_id, groups = discovery.value or (None, [])
         failure = discovery.failure
         todo: list[tuple[Any, ...]] = [("ingest", run_id, group) for group in groups]
         if groups:
             todo += [(step, run_id) for step in ("load_lake", "load_identities", "load_profiles")]
-            todo += [("deliver", run_id, part) for part in ("lake", "identities", "profiles") if self._happens(0.5)]
+            if self.plan is not None and self.plan.step == "deliver":
+                todo += [("deliver", run_id, part) for part in ("lake", "identities", "profiles")]
         for task in todo:
             if failure is None and not self._forsake():
                 failure = self._task(*task).failure
@@ -66,12 +75,11 @@ class DagRun:
         return outcome
 
     def _tries(self, step: str) -> Iterator[tuple[Fault | None, float]]:
-        if step == self.haunted:
-            yield after_turning_point(self.random, step, stop=True), _LONGEST_SLEEP
-            yield at_the_start(self.random), 0.0
-            return
-        for _ in range(TRIES):
-            yield self._fault(step), self.random.uniform(0.1, 1.5)
+        plan = self.plan if self.plan is not None and self.plan.step == step else None
+        asleep = _LONGEST_SLEEP if plan is not None and plan.haunted else self.random.uniform(0.1, 1.5)
+        yield plan.fault(self.random) if plan is not None else self._fault(step), asleep
+        haunted = plan is not None and plan.haunted
+        yield at_the_start(self.random) if haunted else self._fault(step), self.random.uniform(0.1, 1.5)
 
     def _fault(self, step: str) -> Fault | None:
         return draw_fault(self.random, step) if self._happens(1.0) else None

@@ -61,7 +61,15 @@ _TELLING: Final = ("Outbox.take", "Outbox.take", "WebhookChannel.send", "Outbox.
 TURNING_POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "discover": ("begin_run", "Ledger.claim", "_open_batch", "_claim"),
     "ingest": ("_begin_attempt", "Ledger.record_content", "_read_group", "BatchStore.put_group"),
-    "load_lake": ("_check_groups", "BatchStore.stage", "_snapshot_of", "_commit_once", "settle_success", "Outbox.add"),
+    "load_lake": (
+        "_check_groups",
+        "BatchStore.stage",
+        "_snapshot_of",
+        "data_files",
+        "_commit_once",
+        "settle_success",
+        "Outbox.add",
+    ),
     "load_identities": ("register", "load_identities", "finish", "Outbox.add"),
     "load_profiles": ("register", "load_profiles", "finish", "Outbox.add"),
     "deliver": _TELLING,
@@ -101,14 +109,14 @@ def draw_fault(random: Random, step: str) -> Fault:
     return Fault(kind=kind, at=random.randint(1, scale[step]))
 
 
-def after_turning_point(random: Random, step: str, *, stop: bool) -> Fault:
-    """The process is killed, or stopped, a few calls after a turning point of the step."""
+def after_turning_point(random: Random, step: str, *, stop: bool, point: str | None = None) -> Fault:
+    """The process is killed, or stopped, a few calls after a turning point of the step: that one, or any."""
     step = random.choice(sorted(TURNING_POINTS.keys() - {"revert"})) if step == "run" else step
     return Fault(
         kind="stop after a turning point" if stop else "kill after a turning point",
         at=round(random.expovariate(1 / _CALLS_AFTER)),
-        after=random.choice(TURNING_POINTS[step]),
-        passes=1 if random.random() < _SHARE_OF_FIRST else 2,
+        after=point or random.choice(TURNING_POINTS[step]),
+        passes=1 if point is not None or random.random() < _SHARE_OF_FIRST else 2,
     )
 
 

@@ -16,6 +16,7 @@ from headwater.settings import Settings
 from tests.crash.dag_run import DagRun
 from tests.crash.faults import draw_fault
 from tests.crash.model import Model
+from tests.crash.plans import plan_of
 from tests.crash.process import Processes
 from tests.crash.shop import DATASET, TILL, WEB, let_time_pass, set_up
 from tests.crash.verdict import find_differences
@@ -24,7 +25,9 @@ from tests.servers.webhook import webhook_receiver
 
 ROUNDS: Final = 2
 _QUIET_RUNS: Final = 5
-_DANGER: Final = 0.4
+_DANGER: Final = 0.3
+_DAG_RUNS: Final = 4
+"""About so many Dag runs has a seed."""
 _WRONG_CLOCKS: Final = 0.25
 _IMPATIENT: Final = 0.25
 """The shares of Dag runs with wrong clocks, and of those that do not wait long for a lock."""
@@ -124,7 +127,7 @@ class Story:
 
     def _crashed_run(self, flow: str, random: Random) -> Callable[[], object]:
         """A Dag run, or all steps in one process as `headwater run` does them."""
-        if random.random() < 0.6:
+        if random.random() < 0.75:
             return self._dag_run(flow, Random(random.random()), _DANGER).play
         fault = draw_fault(random, "run")
         return lambda: self.processes.run("run", flow, fault=fault)
@@ -139,6 +142,7 @@ class Story:
             danger=danger,
             wrong_clocks=random.random() < _WRONG_CLOCKS,
             impatient=random.random() < _IMPATIENT,
+            plan=plan_of(self.seed * _DAG_RUNS + self._runs),
         )
 
     def _rest(self, flow: str) -> None:

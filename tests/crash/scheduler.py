@@ -22,14 +22,16 @@ from tests.crash.verdict import find_differences
 from tests.crash.weather import cut_connections
 from tests.servers.webhook import webhook_receiver
 
-_DAG_FILE: Final = """from datetime import timedelta
+_DAG_FILE: Final = '''"""Airflow: the Dags of both dataflows. They do not wait long for another try."""
+
+from datetime import timedelta
 
 from headwater.orchestration import load_dags
 from headwater.orchestration.retries import RETRY_ARGUMENTS
 
 RETRY_ARGUMENTS["retry_delay"] = timedelta(seconds=1)
 globals().update(load_dags())
-"""
+'''
 _QUICK: Final = {
     "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
     "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "5",
@@ -45,7 +47,7 @@ _STRIKES: Final = 5
 _PAUSES_SECONDS: Final = (0.5, 6.0)
 
 
-def play_under_airflow(seed: int, folder: Path, **databases: object) -> Result:
+def play(seed: int, folder: Path, **databases: object) -> Result:
     """Play one round of the seed under an Airflow of its own, in an empty folder."""
     began = time.monotonic()
     settings = {"home": folder / "home", "tenant": "crash", "allow_private_webhooks": True, **databases}
