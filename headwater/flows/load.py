@@ -90,11 +90,11 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
     _check_stopped(workspace, context)
     _check_groups(workspace, context)
     _check_threshold(context, batch.counts)
-    staged = catalog.batches.staged_files(batch.id)
     snapshot_id = None
     with catalog.transaction() as stores:
         stores.flow_runs.require_open(context.run.id)
         stores.batches.stage(batch.id)
+        staged = stores.batches.staged_files(batch.id)
         if batch.status is BatchStatus.LOADING:
             stores.batches.require_replaceable(batch)
             superseded = stores.ledger.superseded_by(context.run.id)

@@ -1,9 +1,10 @@
 """Airflow as it is deployed on one machine: API server, scheduler and Dag processor, as real processes."""
 
+import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,14 +18,29 @@ Result = TypeVar("Result")
 _START_SECONDS = 120
 _WAIT_SECONDS = 300
 _POLL_SECONDS = 0.5
+COMPONENTS = ("dag-processor", "scheduler", "triggerer")
+_ARGUMENTS = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A running Airflow."""
+    """A running Airflow. `variables` are the environment of its processes."""
 
     home: Home
     url: str
+    variables: Mapping[str, str]
+
+    def running(
+        self, name: str, *arguments: str, ready: Callable[[], bool] = lambda: True
+    ) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """One of Airflow's processes, until the block ends."""
+        return running(
+            [airflow_command(), name, *arguments],
+            ready=ready,
+            log=self.home.folder / "logs" / f"{name}.log",
+            env=dict(self.variables),
+            timeout_seconds=_START_SECONDS,
+        )
 
     @contextmanager
     def client(self, user: str | None = "ada") -> Iterator[httpx.Client]:
@@ -62,31 +78,23 @@ class Stack:
 
 
 @contextmanager
-def airflow_stack(home: Home) -> Iterator[Stack]:
-    """Start Airflow over a prepared home, and stop it at the end. Everything listens on the loopback interface."""
+def airflow_stack(
+    home: Home, components: Sequence[str] = ("dag-processor", "scheduler", "triggerer")
+) -> Iterator[Stack]:
+    """Start Airflow over a prepared home, and stop it at the end. Everything listens on the loopback interface.
+
+    The API server always runs; `components` are the others.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    variables = {**home.variables, **_variables(url, port)}
+    stack = Stack(home=home, url=url, variables={**home.variables, **_variables(url, port)})
     migrate_database(home)
-    logs = home.folder / "logs"
-    logs.mkdir()
+    (home.folder / "logs").mkdir()
     with ExitStack() as processes:
-        for name, arguments, ready in (
-            ("api-server", [], lambda: accepts_connections(port)),
-            ("dag-processor", [], lambda: True),
-            ("scheduler", ["--skip-serve-logs"], lambda: True),
-            ("triggerer", ["--skip-serve-logs"], lambda: True),
-        ):
-            processes.enter_context(
-                running(
-                    [airflow_command(), name, *arguments],
-                    ready=ready,
-                    log=logs / f"{name}.log",
-                    env=variables,
-                    timeout_seconds=_START_SECONDS,
-                )
-            )
-        yield Stack(home=home, url=url)
+        processes.enter_context(stack.running("api-server", ready=lambda: accepts_connections(port)))
+        for name in components:
+            processes.enter_context(stack.running(name, *_ARGUMENTS.get(name, ())))
+        yield stack
 
 
 def wait_for(condition: Callable[[], Result | None], what: str) -> Result:

@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -18,20 +19,23 @@ from headwater.errors import HeadwaterError
 from headwater.flows import Workspace, open_workspace, steps
 from headwater.flows.doctor import examine
 from headwater.flows.maintenance import maintain_lake
+from headwater.flows.notifications import Step
 from headwater.flows.removal import revert_batch
 from headwater.flows.run import run_dataflow
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import FlowRunState
 from headwater.settings import Settings
+from tests.crash.conditions import USUAL, Conditions
 from tests.crash.faults import Fault, arm
+from tests.crash.mutations import MUTATIONS
+from tests.crash.shop import spool_folder
+from tests.servers.privileges import obey_permissions
 from tests.servers.processes import death_with_parent
 
 _STEP_SECONDS: Final = 120
 _STOPPING: Final = "stopping"
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    ["tests.crash.process", "headwater.lake", "headwater.profile_store", "connectors.local", "alembic.command", "httpx"]
-)
+_CONTEXT.set_forkserver_preload(["tests.crash.preload"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +52,31 @@ class Outcome:
 
 @dataclass(slots=True)
 class Processes:
-    """Runs steps, and keeps an eye on processes that were taken for dead and go on later."""
+    """Runs steps, and keeps an eye on processes that were taken for dead and go on later.
+
+    `mutation` names the safeguard that is taken out of all of them.
+    """
 
     settings: Mapping[str, object]
+    mutation: str | None = None
     struck: dict[str, int] = field(default_factory=dict)
     _zombies: list[BaseProcess] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
-    def run(self, step: str, *arguments: object, fault: Fault | None = None, asleep_seconds: float = 0.5) -> Outcome:
+    def run(
+        self,
+        step: str,
+        *arguments: object,
+        fault: Fault | None = None,
+        asleep_seconds: float = 0.5,
+        conditions: Conditions = USUAL,
+    ) -> Outcome:
         """Run a step in a new process. One that the fault stops goes on by itself after `asleep_seconds`."""
         receiver, sender = _CONTEXT.Pipe(duplex=False)
         process = _CONTEXT.Process(
-            target=_run_step, args=(sender, dict(self.settings), step, arguments, fault), daemon=True
+            target=_run_step,
+            args=(sender, dict(self.settings), step, arguments, fault, conditions, self.mutation),
+            daemon=True,
         )
         process.start()
         sender.close()
@@ -74,12 +91,21 @@ class Processes:
             process.join(_STEP_SECONDS)
         if fault is not None and outcome.failure is not None:
             self.count(fault.kind)
+        if conditions.clock_is_wrong:
+            self.count("wrong clock")
         return outcome
 
-    def count(self, kind: str) -> None:
+    def count(self, kind: str, times: int = 1) -> None:
         """A fault of that kind has struck."""
         with self._lock:
-            self.struck[kind] = self.struck.get(kind, 0) + 1
+            self.struck[kind] = self.struck.get(kind, 0) + times
+
+    def wake(self) -> None:
+        """Let those go on that were taken for dead."""
+        with self._lock:
+            zombies = list(self._zombies)
+        for process in zombies:
+            _wake(process)
 
     def join(self) -> None:
         """Wake those that were taken for dead, and wait until they have ended too.
@@ -136,9 +162,16 @@ def _run_step(
     step: str,
     arguments: tuple[Any, ...],
     fault: Fault | None,
+    conditions: Conditions,
+    mutation: str | None,
 ) -> None:
     die_with_parent()
+    obey_permissions()
     logging.disable()  # what is killed on purpose has much to complain of
+    tempfile.tempdir = str(spool_folder(settings))
+    conditions.apply()
+    if mutation is not None:
+        MUTATIONS[mutation].apply()
     try:
         with open_workspace(Settings.load(**settings)) as workspace:
             if fault is not None:
@@ -186,6 +219,10 @@ def _load_profiles(workspace: Workspace, run_id: str) -> None:
     steps.load_profiles(workspace, run_id)
 
 
+def _deliver(workspace: Workspace, run_id: str, step: Step) -> None:
+    steps.deliver(workspace, run_id, step)
+
+
 def _revert(workspace: Workspace, batch_id: str) -> None:
     revert_batch(workspace, batch_id, release_files=True)
 
@@ -204,6 +241,7 @@ _STEPS: Final[Mapping[str, Callable[..., object]]] = {
     "load_lake": _load_lake,
     "load_identities": _load_identities,
     "load_profiles": _load_profiles,
+    "deliver": _deliver,
     "finish": _finish,
     "run": _run,
     "revert": _revert,

@@ -1,9 +1,10 @@
 """One seed: rounds of new files, runs that are crashed at the same time, quiet runs until nothing is left, a look."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -15,14 +16,21 @@ from headwater.settings import Settings
 from tests.crash.dag_run import DagRun
 from tests.crash.faults import draw_fault
 from tests.crash.model import Model
+from tests.crash.plans import plan_of
 from tests.crash.process import Processes
-from tests.crash.shop import DATASET, TILL, WEB, cut_connections, let_time_pass, set_up
+from tests.crash.shop import DATASET, TILL, WEB, let_time_pass, set_up
 from tests.crash.verdict import find_differences
+from tests.crash.weather import Squall, draw_squalls
 from tests.servers.webhook import webhook_receiver
 
 ROUNDS: Final = 2
 _QUIET_RUNS: Final = 5
 _DANGER: Final = 0.3
+_DAG_RUNS: Final = 4
+"""About so many Dag runs has a seed."""
+_WRONG_CLOCKS: Final = 0.25
+_IMPATIENT: Final = 0.25
+"""The shares of Dag runs with wrong clocks, and of those that do not wait long for a lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +43,34 @@ class Result:
     seconds: float
 
 
-def play(seed: int, folder: Path, **databases: object) -> Result:
-    """Play the seed in an empty folder; `databases` are settings such as `catalog_url`."""
+def play(
+    seed: int,
+    folder: Path,
+    *,
+    mutation: str | None = None,
+    restart: Callable[[], None] | None = None,
+    **databases: object,
+) -> Result:
+    """Play the seed in an empty folder.
+
+    Args:
+        seed: The seed.
+        folder: The folder.
+        mutation: A safeguard that is taken out (`tests.crash.mutations`).
+        restart: Kills the databases' server, which serves nobody else, and starts it again.
+        databases: Settings such as `catalog_url`.
+    """
     began = time.monotonic()
     settings = {"home": folder / "home", "tenant": "crash", "allow_private_webhooks": True, **databases}
     with webhook_receiver() as receiver:
         set_up(settings, folder / "inbox", receiver.url())
-        story = Story(seed=seed, settings=settings, model=Model(folder / "inbox", Random(f"{seed}:model")))
+        story = Story(
+            seed=seed,
+            processes=Processes(settings, mutation),
+            restart=restart,
+            settings=settings,
+            model=Model(folder / "inbox", Random(f"{seed}:model")),
+        )
         try:
             for number in range(ROUNDS):
                 story.play_round(number)
@@ -61,14 +90,12 @@ class Story:
     """What happens with one seed."""
 
     seed: int
+    processes: Processes
     settings: Mapping[str, object]
     model: Model
+    restart: Callable[[], None] | None = None
     problems: list[str] = field(default_factory=list)
-    processes: Processes = field(init=False)
     _runs: int = 0
-
-    def __post_init__(self) -> None:
-        self.processes = Processes(self.settings)
 
     def play_round(self, number: int) -> None:
         """New files, runs and their faults side by side, and then quiet until all is done."""
@@ -82,34 +109,41 @@ class Story:
         if random.random() < 0.3:
             step = random.choice(("mend", "maintain"))
             beside.append(lambda: self.processes.run(step))
-        if "catalog_url" in self.settings and random.random() < 0.6:
-            pauses = [random.uniform(0.05, 1.0) for _ in range(random.randint(1, 4))]
-            beside.append(lambda: self._cut_connections(pauses))
+        beside += [partial(self._suffer, squall) for squall in draw_squalls(random, self.settings, self.restart)]
         with ThreadPoolExecutor(len(beside)) as pool:
             for future in [pool.submit(act) for act in beside]:
                 future.result()
+        self.settle()
+
+    def settle(self) -> None:
+        """Quiet, until all that was begun has ended and there is nothing left to do or to tell."""
         self.processes.join()
         for flow in (TILL, WEB):
             self._rest(flow)
         self._deliver()
 
-    def _cut_connections(self, pauses: Sequence[float]) -> None:
-        """After each pause, end all connections to the database."""
-        for pause in pauses:
-            time.sleep(pause)
-            if cut_connections(str(self.settings["catalog_url"])):
-                self.processes.count("cut connections")
+    def _suffer(self, squall: Squall) -> None:
+        self.processes.count(squall.kind, squall.blow())
 
     def _crashed_run(self, flow: str, random: Random) -> Callable[[], object]:
         """A Dag run, or all steps in one process as `headwater run` does them."""
-        if random.random() < 0.6:
+        if random.random() < 0.75:
             return self._dag_run(flow, Random(random.random()), _DANGER).play
         fault = draw_fault(random, "run")
         return lambda: self.processes.run("run", flow, fault=fault)
 
     def _dag_run(self, flow: str, random: Random, danger: float) -> DagRun:
         self._runs += 1
-        return DagRun(processes=self.processes, flow=flow, id=f"run-{self._runs}", random=random, danger=danger)
+        return DagRun(
+            processes=self.processes,
+            flow=flow,
+            id=f"run-{self._runs}",
+            random=random,
+            danger=danger,
+            wrong_clocks=random.random() < _WRONG_CLOCKS,
+            impatient=random.random() < _IMPATIENT,
+            plan=plan_of(self.seed * _DAG_RUNS + self._runs),
+        )
 
     def _rest(self, flow: str) -> None:
         """Quiet runs until there is nothing to do; a fatal file keeps failing."""

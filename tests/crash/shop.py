@@ -82,36 +82,44 @@ kind: dataset
 name: visits
 schema: visit
 enabled_for_profile: true
----
+"""
+_DATAFLOWS: Final = """
 kind: dataflow
 name: till
-source: {{account: folder, path: /till, files: "*.json", ready: {{settle_seconds: 0}}}}
-target: {{dataset: visits}}
-schedule: {{frequency: once}}
-partial_ingestion: {{threshold_percent: 20}}
+source: {account: folder, path: /till, files: "*.json", ready: {settle_seconds: 0}}
+target: {dataset: visits}
+schedule: {frequency: once}
+partial_ingestion: {threshold_percent: 20}
 ---
 kind: dataflow
 name: web
 source:
-  {{account: folder, path: /web, files: "*.json", ready: {{settle_seconds: 0}}, changed_files: supersede}}
-target: {{dataset: visits}}
-schedule: {{frequency: once}}
-partial_ingestion: {{threshold_percent: 20}}
+  {account: folder, path: /web, files: "*.json", ready: {settle_seconds: 0}, changed_files: supersede}
+target: {dataset: visits}
+schedule: {frequency: once}
+partial_ingestion: {threshold_percent: 20}
 """
 
 
 def set_up(settings: Mapping[str, object], inbox: Path, url: str) -> None:
     """Apply the documents; the listener counts as verified."""
     folder = inbox.parent / "documents"
-    for path in (inbox / TILL, inbox / WEB, folder):
+    for path in (inbox / TILL, inbox / WEB, folder, spool_folder(settings)):
         path.mkdir(parents=True)
     for number, document in enumerate(_DOCUMENTS.format(inbox=inbox, url=url).split("---\n")):
         (folder / f"{number}.yaml").write_text(document)
+    write_dataflows(folder)
     with open_workspace(Settings.load(**settings)) as workspace:
         apply_documents(workspace.catalog, read_documents([folder]), tenant="crash")
         etag = workspace.catalog.resources.stored("webhook", "listener").etag
         known = WebhookStatus(webhook="listener", etag=etag, state=WebhookState.ACTIVE, since=utc_now())
         workspace.catalog.receivers.set_status(known)
+
+
+def write_dataflows(folder: Path) -> None:
+    """Write the documents of the two dataflows."""
+    for name, document in zip((TILL, WEB), _DATAFLOWS.split("---\n"), strict=True):
+        (folder / f"{name}.yaml").write_text(document)
 
 
 def put(path: Path, content: bytes, tick: int) -> None:
@@ -138,12 +146,6 @@ def let_time_pass(settings: Mapping[str, object]) -> None:
     engine.dispose()
 
 
-def cut_connections(url: str) -> int:
-    """End every connection to the PostgreSQL database but ours; how many there were."""
-    others = "pid <> pg_backend_pid() AND datname = current_database()"
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        cut = connection.execute(sa.text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
-        count = len(cut.all())
-    engine.dispose()
-    return count
+def spool_folder(settings: Mapping[str, object]) -> Path:
+    """Where fetched files lie while they are read."""
+    return Path(str(settings["home"])) / "spool"

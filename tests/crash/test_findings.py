@@ -8,8 +8,15 @@ from headwater.flows.doctor import examine
 from headwater.flows.finish import finish
 from headwater.flows.ingest import ingest_group
 from headwater.flows.load import load_lake
+from headwater.flows.workspace import open_workspace
 from headwater.model.documents import Dataflow, RunRequest
+from headwater.model.runs import BatchStatus
+from headwater.settings import Settings
+from tests.crash.faults import Fault
+from tests.crash.process import Processes
+from tests.crash.shop import DATASET, TILL, put, set_up
 from tests.integration.shop import FLOW, open_shop
+from tests.servers.webhook import webhook_receiver
 
 
 def test_a_second_attempt_to_discover_takes_the_batch_that_the_first_one_opened(tmp_path: Path) -> None:
@@ -30,3 +37,26 @@ def test_a_second_attempt_to_discover_takes_the_batch_that_the_first_one_opened(
         assert examine(shop.workspace) == []
         shop.run()
         assert shop.keys() == ["a1", "b1"]
+
+
+def test_files_that_a_late_attempt_to_ingest_replaces_are_not_committed(tmp_path: Path) -> None:
+    settings = {"home": tmp_path / "home", "tenant": "crash", "allow_private_webhooks": True}
+    with webhook_receiver() as receiver:
+        set_up(settings, tmp_path / "inbox", receiver.url())
+        put(tmp_path / "inbox" / TILL / "a.json", b'{"_id": "a1", "timestamp": "2026-10-01T12:00:00Z"}\n', tick=1)
+        processes = Processes(settings)
+        run_id, [group] = processes.run("discover", TILL, "one").value
+        processes.run("ingest", run_id, group)
+        sleep = Fault(kind="stop after a turning point", at=0, after="BatchStore.staged_files", passes=1)
+        processes.run("load_lake", run_id, fault=sleep, asleep_seconds=5)
+
+        processes.run("ingest", run_id, group)
+
+        processes.join()
+    with open_workspace(Settings.load(**settings)) as workspace:
+        [batch] = workspace.catalog.batches.of_dataset(DATASET)
+        assert batch.status is BatchStatus.SUCCESS
+        assert workspace.lake.count(DATASET) == 1
+        assert [file.uri for file in workspace.catalog.batches.staged_files(batch.id)] == [
+            *workspace.lake.data_files(DATASET)
+        ]

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeVar
 
+from headwater.errors import HeadwaterError
 from headwater.flows import Workspace, open_workspace
 from headwater.flows.doctor import examine
 from headwater.lake import SYSTEM_COLUMN
@@ -21,15 +22,18 @@ _LOADS: Final = {"ing_load_success", "ig_load_success", "ps_load_success"}
 
 def find_differences(settings: Mapping[str, object], model: Model, receiver: WebhookReceiver) -> list[str]:
     """Everything that is lost, doubled or stuck, in words; empty if all is well."""
+    problems: list[str] = []
     with open_workspace(Settings.load(**settings)) as workspace:
-        return [
-            *_rows(workspace, model),
-            *_ledger(workspace, model),
-            *_profiles(workspace, model),
-            *_events(workspace, receiver),
-            *(f"doctor: {finding.code} {finding.problem}" for finding in examine(workspace)),
-            *(f"open flow run: {run}" for run in workspace.catalog.flow_runs.all_open_runs()),
-        ]
+        try:
+            problems += _rows(workspace, model)
+            problems += _ledger(workspace, model)
+            problems += _profiles(workspace, model)
+            problems += _events(workspace, receiver)
+        except HeadwaterError as error:
+            problems.append(f"cannot be read: {error}")
+        problems += [f"doctor: {finding.code} {finding.problem}" for finding in examine(workspace)]
+        problems += [f"open flow run: {run}" for run in workspace.catalog.flow_runs.all_open_runs()]
+    return problems
 
 
 def _rows(workspace: Workspace, model: Model) -> Iterator[str]:

@@ -1,10 +1,12 @@
 """A PostgreSQL cluster that lives for some tests."""
 
 import os
+import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +19,7 @@ from tests.servers.tools import require
 
 _FOLDERS = [f"/usr/lib/postgresql/{version}/bin" for version in range(18, 12, -1)]
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_STOP_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,49 @@ class PostgresServer:
 
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
-    """Run a cluster without durability. Skips the test where PostgreSQL is not installed.
+    """Run a cluster without durability. Skips the test where PostgreSQL is not installed."""
+    with _cluster() as cluster, cluster.running():
+        yield cluster.server
 
-    PostgreSQL refuses to run as root; then the user `postgres` of the Debian package runs it.
-    """
+
+@contextmanager
+def restartable_postgres_server() -> Iterator[tuple[PostgresServer, Callable[[], None]]]:
+    """Run a cluster of its own, and yield what ends it at once, as a crash does, and starts it again."""
+    with _cluster() as cluster, ExitStack() as stack, ThreadPoolExecutor(1) as starter:
+
+        def start() -> subprocess.Popen[bytes]:
+            return stack.enter_context(cluster.running("synchronous_commit=on"))
+
+        # The same thread each time: a server is ended with the thread that started it.
+        process = starter.submit(start).result()
+
+        def restart() -> None:
+            nonlocal process
+            process.send_signal(signal.SIGQUIT)  # `pg_ctl stop -m immediate`
+            process.wait(_STOP_SECONDS)
+            process = starter.submit(start).result()
+
+        yield cluster.server, restart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cluster:
+    server: PostgresServer
+    command: tuple[str | Path, ...]
+
+    def running(self, *settings: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        command = [*self.command, *(f"-c{setting}" for setting in settings)]
+        return running(command, ready=lambda: _answers(self.server), log=self.server.socket_folder / "log")
+
+
+@contextmanager
+def _cluster() -> Iterator[_Cluster]:
+    """Make a cluster. PostgreSQL refuses to run as root; then the user `postgres` of the Debian package runs it."""
     initdb = require("initdb", "postgresql", folders=_FOLDERS)
     server = initdb.with_name("postgres")
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as name:
         home = Path(name)
+        home.chmod(0o755)  # the socket is for everybody on this machine; the data's folder is not
         as_user: list[str | Path] = []
         if os.geteuid() == 0:
             as_user = [
@@ -76,9 +114,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         subprocess.run([*as_user, initdb, *options, "-D", data], check=True, capture_output=True)  # noqa: S603 (initdb)
         settings = [f"-c{each}" for each in (*_FAST, "listen_addresses=", f"unix_socket_directories={home}")]
         cluster = PostgresServer(socket_folder=home, user="headwater")
-        command: list[str | Path] = [*as_user, server, "-D", data, *settings]
-        with running(command, ready=lambda: _answers(cluster), log=home / "log"):
-            yield cluster
+        yield _Cluster(server=cluster, command=(*as_user, server, "-D", data, *settings))
 
 
 def _answers(cluster: PostgresServer) -> bool:

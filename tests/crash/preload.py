@@ -1,0 +1,32 @@
+"""What the steps import: the server that forks their processes imports it once, so that none of them has to.
+
+Whoever starts the campaign is imported anew in each process (`multiprocessing` does so), and so its imports are here.
+"""
+
+import gc
+import importlib
+from typing import Final
+
+_MODULES: Final = (
+    "alembic.command",
+    "connectors.local",
+    "connectors.slots",
+    "headwater.lake",
+    "headwater.notify.webhook",
+    "headwater.profile_store",
+    "httpcore",
+    "numpy.ma",
+    "psycopg",
+    "pyiceberg.avro.decoder_fast",
+    "pyiceberg.catalog.sql",
+    "pytest",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.dialects.sqlite",
+    "tests.crash.campaign",
+    "tests.crash.process",
+    "tests.servers.postgres",
+)
+
+for name in _MODULES:
+    importlib.import_module(name)
+gc.freeze()  # a forked process does not look through all this again
