@@ -125,6 +125,8 @@ class ArrayReader:
         )
         if not known:
             self._separator = learn_separator(self._buffer, comma + 1, is_first=not self._any)
+            if self._separator and len(scan.spans) > 1:
+                self._separator.confirm(self._buffer, scan.spans[1][1])
 
     def _mended(self, scan: ArrayScan) -> tuple[list[tuple[int, int]], int]:
         """Elements, those cut in pieces that took others along; and where the text begins that belongs to none."""
