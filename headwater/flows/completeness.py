@@ -13,13 +13,16 @@ from headwater.model.runs import SourceFile
 _BLOCK_BYTES: Final = 1_048_576
 
 
-def find_incompleteness(fetched: FetchedFile, expected: Expected | None, *, check_tail: bool) -> str | None:
+def find_incompleteness(
+    fetched: FetchedFile, expected: Expected | None, *, check_tail: bool, encoding: str
+) -> str | None:
     """Why the file is not complete, None if it looks so. The stream is left at its start.
 
     Args:
         fetched: The file's bytes.
         expected: What its manifest says, None without one.
         check_tail: Whether its end has to look like an end.
+        encoding: As the format's options declare it.
     """
     if expected is not None:
         if expected.size_bytes not in (None, fetched.size_bytes):
@@ -28,13 +31,13 @@ def find_incompleteness(fetched: FetchedFile, expected: Expected | None, *, chec
             return "its SHA-256 is not the one that its manifest names"
         if expected.md5 not in (None, _md5(fetched.stream) if expected.md5 else None):
             return "its MD5 is not the one that its manifest names"
-    return find_cut(fetched.stream) if check_tail else None
+    return find_cut(fetched.stream, encoding=encoding) if check_tail else None
 
 
-def rules_digest(expected: Expected | None, *, check_tail: bool) -> str:
+def rules_digest(expected: Expected | None, *, check_tail: bool, encoding: str) -> str:
     """A short digest of what a file's bytes are judged by: with another one, they are worth another look."""
     said = expected.model_dump_json() if expected is not None else ""
-    return hashlib.blake2b(f"{check_tail}|{said}".encode(), digest_size=9).hexdigest()
+    return hashlib.blake2b(f"{check_tail}|{encoding}|{said}".encode(), digest_size=9).hexdigest()
 
 
 def require_records(file: SourceFile, read: int) -> None:

@@ -153,12 +153,14 @@ class _Divider:
 
     def _cut(self, file: FileVersion, watched: "_Watched") -> str | None:
         """What is said of a file that ends too early, which is remembered until the file changes; None of others."""
-        cut = find_cut(watched.ends()) if self._context.source.ready.check_tail else None
+        cut = (
+            find_cut(watched.ends(), encoding=self._options.encoding) if self._context.source.ready.check_tail else None
+        )
         if cut is None:
             return None
         if self._context.request.loads:
             observations = self._workspace.catalog.observations
-            rules = rules_digest(None, check_tail=True)
+            rules = rules_digest(None, check_tail=True, encoding=self._options.encoding)
             observations.note_cut(self._context.flow.name, file, cut, now=utc_now(), rules=rules)
         return f"is not complete: {cut}; it is taken when it has changed"
 

@@ -193,7 +193,8 @@ class _GroupReader:
                 if fetched.changed is not None:
                     self._give_back(file, f"changed while it was read ({fetched.changed}); a later run takes it")
                     return
-                cut = find_incompleteness(fetched, file.expected, check_tail=self.context.source.ready.check_tail)
+                check_tail, encoding = self.context.source.ready.check_tail, self.options.encoding
+                cut = find_incompleteness(fetched, file.expected, check_tail=check_tail, encoding=encoding)
                 if cut is not None:
                     self._leave_incomplete(file, cut)
                     return
@@ -278,7 +279,8 @@ class _GroupReader:
             version = FileVersion(
                 path=file.path, size_bytes=file.size_bytes, modified_at=file.modified_at, version=file.version
             )
-            rules = rules_digest(file.expected, check_tail=self.context.source.ready.check_tail)
+            check_tail, encoding = self.context.source.ready.check_tail, self.options.encoding
+            rules = rules_digest(file.expected, check_tail=check_tail, encoding=encoding)
             observations = self.workspace.catalog.observations
             observations.note_cut(self.context.flow.name, version, reason, now=utc_now(), rules=rules)
         self._give_back(file, f"is not complete: {reason}; it is taken when it has changed")

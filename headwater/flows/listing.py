@@ -14,6 +14,7 @@ from headwater.flows.completeness import rules_digest
 from headwater.flows.context import RunContext, lease
 from headwater.flows.heartbeat import Heartbeat
 from headwater.flows.manifests import MAX_BYTES, parse_manifest
+from headwater.flows.plans import format_options
 from headwater.flows.readiness import (
     BROKEN_MANIFEST,
     SET_INCOMPLETE,
@@ -249,8 +250,9 @@ def _hold_incomplete(
         for path, file in files.items()
         if path in incomplete or path in remembered or seconds_to_wait(file.modified_by, None, now=now, readiness=ready)
     ]
+    encoding = format_options(context).encoding
     rules = {
-        candidate.file.path: rules_digest(candidate.expected, check_tail=ready.check_tail)
+        candidate.file.path: rules_digest(candidate.expected, check_tail=ready.check_tail, encoding=encoding)
         for candidate in listing.ready
     }
     seen = observations.note(flow, doubtful, now=now, rules=rules)

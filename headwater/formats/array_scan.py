@@ -20,14 +20,16 @@ class ArrayScan:
         spans: Start and end of each complete element, blanks around it left out; equal where a comma stands alone.
         rest: Where the text begins that belongs to no complete element.
         end: Position after the closing bracket, or None if it was not reached.
+        is_full: Whether the scan ended for having as many elements as it may; the next one begins at `rest`.
     """
 
     spans: list[tuple[int, int]]
     rest: int
     end: int | None
+    is_full: bool = False
 
 
-def scan_elements(text: bytes, position: int, *, first: bool = True, at_end: bool = True) -> ArrayScan:
+def scan_elements(text: bytes, position: int, *, most: int, first: bool = True, at_end: bool = True) -> ArrayScan:
     """Scan the inside of an array.
 
     A `]` after which another record follows is one too many, and belongs to the element before it.
@@ -35,6 +37,7 @@ def scan_elements(text: bytes, position: int, *, first: bool = True, at_end: boo
     Args:
         text: Some of a file.
         position: Where an element may begin: after the opening bracket or a comma.
+        most: How many elements are found at most.
         first: Whether no element came before, so that `]` may follow without one.
         at_end: Whether no more text follows.
     """
@@ -64,6 +67,8 @@ def scan_elements(text: bytes, position: int, *, first: bool = True, at_end: boo
                 spans.append(span)
             if mark == 0x5D:
                 return ArrayScan(spans=spans, rest=position, end=position)
+            if len(spans) >= most:
+                return ArrayScan(spans=spans, rest=position, end=None, is_full=True)
     return ArrayScan(spans=spans, rest=position, end=None)
 
 

@@ -34,6 +34,7 @@ class ArrayReader:
         self._opened_at = source.position - 1
         self._separator: Separator | None = None
         self._any = False
+        self._is_closed = self._is_crowded = False
 
     def blocks(self) -> Generator[Block, None, None]:
         """The elements; afterwards the source stands behind the closing bracket.
@@ -41,22 +42,22 @@ class ArrayReader:
         Raises:
             FileError: "200" if the array is not closed, or an element is longer than the limit.
         """
-        while True:
+        while not self._is_closed:
             # As much again as is open, so that a long record is not looked at more than twice.
             piece = self._source.read(max(self._limits.block_bytes, len(self._buffer)))
             self._buffer += piece
             block = self._cut_proved() if piece else None
-            closed = False
             if block is None:
-                block, closed = self._cut_scanned(at_end=not piece)
-            if block.records:
-                self._any = True
+                block = self._cut_scanned(at_end=not piece)
+            while self._is_crowded:
                 yield block
-            if closed:
-                self._source.put_back(self._buffer)
-                self._buffer = b""
-                return
-            self._refuse_endless(at_end=not piece and not block.records)
+                block = self._cut_scanned(at_end=not piece)
+            if block.records:
+                yield block
+            if not self._is_closed:
+                self._refuse_endless(at_end=not piece and not block.records)
+        self._source.put_back(self._buffer)
+        self._buffer = b""
 
     @property
     def _offset(self) -> int:
@@ -89,16 +90,19 @@ class ArrayReader:
             position = start + len(element)
             line += element.count(b"\n")
         self._advance(end)
+        self._any = self._any or bool(elements)
         return Block(records=elements, offsets=offsets, lines=lines)
 
-    def _cut_scanned(self, *, at_end: bool) -> tuple[Block, bool]:
-        """The complete elements of the buffer by counting brackets, and whether the array is closed."""
-        scan = scan_elements(self._buffer, 0, first=not self._any, at_end=at_end)
+    def _cut_scanned(self, *, at_end: bool) -> Block:
+        """The complete elements of the buffer by counting brackets; only the first of them where it is crowded."""
+        most = self._limits.block_records
+        scan = scan_elements(self._buffer, 0, most=most, first=not self._any, at_end=at_end)
         self._learn_separator(scan)
         spans, rest = self._mended(scan)
-        closed = scan.end is not None
-        if at_end and not spans and not closed and (last := self._broken_last()):
-            spans, rest, closed = [last], len(self._buffer), True
+        self._is_crowded, self._is_closed = scan.is_full, scan.end is not None
+        if at_end and not spans and not self._is_closed and (last := self._broken_last()):
+            spans, rest, self._is_closed = [last], len(self._buffer), True
+        self._any = self._any or bool(spans)
         builder = BlockBuilder()
         position, line, base = 0, self.line, self._offset
         for start, end in spans:
@@ -108,7 +112,7 @@ class ArrayReader:
             line += self._buffer.count(b"\n", start, end)
             position = end
         self._advance(rest)
-        return builder.build(), closed
+        return builder.build()
 
     def _learn_separator(self, scan: ArrayScan) -> None:
         if self._separator is None and not self._any:
@@ -121,13 +125,15 @@ class ArrayReader:
         )
         if not known:
             self._separator = learn_separator(self._buffer, comma + 1, is_first=not self._any)
+            if self._separator and len(scan.spans) > 1:
+                self._separator.confirm(self._buffer, scan.spans[1][1])
 
     def _mended(self, scan: ArrayScan) -> tuple[list[tuple[int, int]], int]:
         """Elements, those cut in pieces that took others along; and where the text begins that belongs to none."""
         if self._separator is None:
             return scan.spans, scan.rest
         mended = [piece for start, end in scan.spans for piece in self._separator.split(self._buffer, start, end)]
-        if scan.end is not None:
+        if scan.end is not None or scan.is_full:
             return mended, scan.rest
         start = len(self._buffer) - len(self._buffer[scan.rest :].lstrip())
         *whole, last = self._separator.split(self._buffer, start, len(self._buffer), unfinished=True)

@@ -27,10 +27,12 @@ class Limits:
     Attributes:
         block_bytes: Aimed-at size of a block.
         max_record_bytes: A longer record is rejected, unread.
+        block_records: How many records are looked at together at most.
     """
 
     block_bytes: int = 1024 * 1024
     max_record_bytes: int = 16 * 1024 * 1024
+    block_records: int = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +81,10 @@ class BlockBuilder:
         self.lines.append(line)
 
     def build(self) -> Block:
-        """The block so far."""
-        return Block(records=self.records, offsets=self.offsets, lines=self.lines, faults=self.faults)
+        """The block so far; what is added afterwards is in the next one."""
+        block = Block(records=self.records, offsets=self.offsets, lines=self.lines, faults=self.faults)
+        self.records, self.offsets, self.lines, self.faults = [], [], [], {}
+        return block
 
 
 def too_long(limits: Limits) -> str:

@@ -28,7 +28,7 @@ def utf16_of(source: ByteSource, declared: str, *, file: str) -> str | None:
         return _MARKS[start[:2]]
     if declared in _MARKS.values():
         return declared
-    if declared == "utf-16" or _looks_wide(start):
+    if declared == "utf-16" or looks_wide(start):
         found = "declared as utf-16, but has" if declared == "utf-16" else "the text looks like UTF-16 and has"
         raise FileError(
             f"{file}: {found} no byte order mark; say `encoding: utf-16-le` or `encoding: utf-16-be`",
@@ -59,8 +59,8 @@ class _Recoded:
         return b"\xff" if rest else b""
 
 
-def _looks_wide(start: bytes) -> bool:
-    """Two characters of ASCII, each with a zero byte on the same side."""
+def looks_wide(start: bytes) -> bool:
+    """Whether the first four bytes of a text are two characters of ASCII, each with a zero byte on the same side."""
     pairs = (start[0::2], start[1::2])
     return len(start) == 4 and any(
         not zeros.strip(b"\0") and all(32 <= byte < 127 for byte in letters) for zeros, letters in (pairs, pairs[::-1])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from operator import add
 
-from headwater.formats.array_scan import scan_elements
+from headwater.formats.array_scan import ArrayScan, scan_elements
 from headwater.formats.blocks import Block, BlockBuilder, Limits, too_long
 from headwater.formats.source import ByteSource
 from headwater.model.records import MAX_RAW_BYTES
@@ -25,7 +25,7 @@ def line_blocks(source: ByteSource, limits: Limits, *, line: int = 1) -> Iterato
         cut = piece.rfind(b"\n") + 1
         if not piece:
             if rest:
-                yield _block([rest], start, line, limits)
+                yield from _blocks([rest], start, line, limits)
             return
         if not cut:
             rest += piece
@@ -39,7 +39,7 @@ def line_blocks(source: ByteSource, limits: Limits, *, line: int = 1) -> Iterato
         lines = (rest + piece[:cut]).split(b"\n")
         rest = piece[cut:]
         lines.pop()
-        yield _block(lines, start, line, limits)
+        yield from _blocks(lines, start, line, limits)
         line += len(lines)
 
 
@@ -51,34 +51,47 @@ def _skip_line(source: ByteSource, limits: Limits) -> None:
             return
 
 
-def _block(lines: list[bytes], start: int, first_line: int, limits: Limits) -> Block:
+def _blocks(lines: list[bytes], start: int, first_line: int, limits: Limits) -> Iterator[Block]:
     offsets = list(map(add, accumulate(map(len, lines), initial=start), range(len(lines))))
     beginnings = {line[:1] for line in lines}
     if beginnings.isdisjoint(_NEEDS_CARE) and max(map(len, lines)) <= limits.max_record_bytes:
-        return Block(records=lines, offsets=offsets, lines=range(first_line, first_line + len(lines)))
+        yield Block(records=lines, offsets=offsets, lines=range(first_line, first_line + len(lines)))
+        return
     builder = BlockBuilder()
     for number, (text, offset) in enumerate(zip(lines, offsets, strict=True), first_line):
         stripped = text.lstrip()
-        if stripped:
-            _add_line(builder, stripped, offset + len(text) - len(stripped), number, limits)
-    return builder.build()
+        place = offset + len(text) - len(stripped)
+        if len(stripped) > limits.max_record_bytes:
+            builder.add(stripped[:MAX_RAW_BYTES], offset=place, line=number, fault=too_long(limits))
+        elif stripped.startswith(b"["):
+            yield from _add_array(builder, stripped, place, number, limits.block_records)
+        elif stripped:
+            builder.add(stripped, offset=place, line=number)
+    yield builder.build()
 
 
-def _add_line(builder: BlockBuilder, text: bytes, offset: int, line: int, limits: Limits) -> None:
-    if len(text) > limits.max_record_bytes:
-        builder.add(text[:MAX_RAW_BYTES], offset=offset, line=line, fault=too_long(limits))
-    elif not text.startswith(b"["):
-        builder.add(text, offset=offset, line=line)
-    else:
-        _add_array(builder, text, offset, line)
-
-
-def _add_array(builder: BlockBuilder, text: bytes, offset: int, line: int) -> None:
-    scan = scan_elements(text, 1)
-    if scan.end is None or text[scan.end :].strip():
-        reason = "the array on this line is not closed" if scan.end is None else "something follows the array"
-        builder.add(text, offset=offset, line=line, fault=reason)
+def _add_array(builder: BlockBuilder, text: bytes, offset: int, line: int, most: int) -> Iterator[Block]:
+    """Add the elements of a line; the blocks that are full before all of them are added."""
+    scan = scan_elements(text, 1, most=most)
+    fault = _why_no_array(text, scan, most)
+    if fault:
+        builder.add(text, offset=offset, line=line, fault=fault)
         return
-    for start, end in scan.spans:
-        fault = None if start < end else "a comma without a record"
-        builder.add(text[start:end], offset=offset + start, line=line, fault=fault)
+    while True:
+        for start, end in scan.spans:
+            fault = None if start < end else "a comma without a record"
+            builder.add(text[start:end], offset=offset + start, line=line, fault=fault)
+        if len(builder.records) >= most:
+            yield builder.build()
+        if scan.end is not None:
+            return
+        scan = scan_elements(text, scan.rest, most=most, first=False)
+
+
+def _why_no_array(text: bytes, scan: ArrayScan, most: int) -> str | None:
+    """None if the line whose first elements were found is an array; it is known before any of them is told."""
+    while scan.is_full:
+        scan = scan_elements(text, scan.rest, most=most, first=False)
+    if scan.end is None:
+        return "the array on this line is not closed"
+    return "something follows the array" if text[scan.end :].strip() else None

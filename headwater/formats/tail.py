@@ -10,11 +10,13 @@ from typing import BinaryIO, Final
 import msgspec
 from isal import igzip, isal_zlib
 
+from headwater.formats.charsets import looks_wide
 from headwater.formats.compression import compression_of
 from headwater.formats.detect import UTF8_BOM
 from headwater.formats.pgp import is_pgp
 from headwater.formats.tar import BLOCK, is_tar
 
+_decode = msgspec.json.Decoder(float_hook=float).decode
 _LOOK_BYTES: Final = 65_536
 _BLOCK_BYTES: Final = 1_048_576
 _BLANKS: Final = b" \t\r\n"
@@ -24,7 +26,7 @@ _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 _DELIMITERS: Final = (b",", b";", b"\t", b"|")
 
 
-def find_cut(stream: BinaryIO) -> str | None:
+def find_cut(stream: BinaryIO, *, encoding: str) -> str | None:
     """Say where the content ends too early, or None if its end looks like one. The stream is left at its start.
 
     Gzip, ZIP and tar have to have their last bytes, Parquet its footer, a JSON array its bracket; a last line without
@@ -33,12 +35,14 @@ def find_cut(stream: BinaryIO) -> str | None:
 
     Args:
         stream: The file's bytes, seekable.
+        encoding: As the format's options declare it.
     """
+    is_wide = encoding.startswith("utf-16")
     try:
         head = stream.read(_LOOK_BYTES)
         compression = compression_of(head)
         if compression == "gzip":
-            return _cut_of_gzip(stream)
+            return _cut_of_gzip(stream, is_wide=is_wide)
         if compression is not None:
             return None
         tail = _tail(stream)
@@ -50,7 +54,7 @@ def find_cut(stream: BinaryIO) -> str | None:
             return None if tail.endswith(b"PAR1") and tail != head[:4] else "the Parquet footer is missing"
         if head.startswith(b"PK\x03\x04"):
             return None if _ZIP_END in tail else "the end of the ZIP archive is missing"
-        return _cut_of_text(head, tail)
+        return _cut_of_text(head, tail, is_wide=is_wide)
     finally:
         stream.seek(0)
 
@@ -61,7 +65,7 @@ def _tail(stream: BinaryIO) -> bytes:
     return stream.read()
 
 
-def _cut_of_gzip(stream: BinaryIO) -> str | None:
+def _cut_of_gzip(stream: BinaryIO, *, is_wide: bool) -> str | None:
     stream.seek(0)
     head, tail = b"", b""
     try:
@@ -72,7 +76,7 @@ def _cut_of_gzip(stream: BinaryIO) -> str | None:
         return "the gzip data ends too early"
     except (isal_zlib.IsalError, OSError):  # type: ignore[misc]  # isal's stub has an instance here
         return None  # damaged, which is for the reader to say
-    return _cut_of_tar(tail) if is_tar(head) else _cut_of_text(head, tail)
+    return _cut_of_tar(tail) if is_tar(head) else _cut_of_text(head, tail, is_wide=is_wide)
 
 
 def _cut_of_pgp(head: bytes, tail: bytes) -> str | None:
@@ -91,8 +95,8 @@ def _unzipped(stream: BinaryIO) -> Iterator[bytes]:
             yield block
 
 
-def _cut_of_text(head: bytes, tail: bytes) -> str | None:
-    if head.startswith(_WIDE):
+def _cut_of_text(head: bytes, tail: bytes, *, is_wide: bool) -> str | None:
+    if is_wide or head.startswith(_WIDE) or looks_wide(head[:4]):
         return None
     start = head.removeprefix(UTF8_BOM).lstrip(_BLANKS)
     end = tail.rstrip(_BLANKS)
@@ -126,7 +130,7 @@ def _ends_in_record(end: bytes, *, is_all: bool) -> bool:
 
 def _is_json(text: bytes) -> bool:
     try:
-        msgspec.json.decode(text.removeprefix(UTF8_BOM))
+        _decode(text.removeprefix(UTF8_BOM))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from tempfile import TemporaryFile
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 import pyarrow as pa
 from pydantic import ValidationError
@@ -28,9 +28,6 @@ from headwater.ingest.plan import Plan
 from headwater.ingest.report import Chunk, FileReport, MemberRows, Observations
 from headwater.model.parts import FilePart
 from headwater.timestamps.options import TimestampOptions
-
-MOST_RECORDS: Final = 16_384
-"""How many records a chunk has at most."""
 
 
 class FileReader(Iterator[Chunk]):
@@ -128,7 +125,7 @@ class FileReader(Iterator[Chunk]):
 
     def _read_content(self, row_limit: int | None) -> Iterator[Chunk]:
         blocks, engine = self._open()
-        for part in _small(blocks):
+        for part in _small(blocks, self._options.limits.block_records):
             wanted = part if row_limit is None else part.part(0, row_limit - self._seen.read)
             if wanted.records:
                 yield self._take(engine, wanted)
@@ -205,14 +202,14 @@ class FileReader(Iterator[Chunk]):
         return Place(file=self._content.file, first_row=first_row, rows_before=self._rows_before)
 
 
-def _small(blocks: Iterator[Block]) -> Iterator[Block]:
+def _small(blocks: Iterator[Block], most: int) -> Iterator[Block]:
     """The blocks, those with very many records in parts: each record may become an error with all its reasons."""
     for block in blocks:
-        if len(block.records) <= MOST_RECORDS:
+        if len(block.records) <= most:
             yield block
             continue
-        for start in range(0, len(block.records), MOST_RECORDS):
-            yield block.part(start, start + MOST_RECORDS)
+        for start in range(0, len(block.records), most):
+            yield block.part(start, start + most)
 
 
 def _timestamps(options: FormatOptions) -> TimestampOptions:

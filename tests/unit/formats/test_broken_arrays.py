@@ -54,6 +54,21 @@ def test_a_bracket_too_many_costs_its_own_record_only(block: int) -> None:
         assert found == [*records[:2], records[2] + surplus, *records[3:]]
 
 
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("last", [b'{"a":"x}', b'{"a":"x\ny"}', b'{"a":["x"}'], ids=["quote", "line end", "bracket"])
+def test_a_broken_last_record_without_indentation_is_one_record(last: bytes, block: int) -> None:
+    good = [b'{"a":"%d"}' % i for i in range(10)]
+    text = b"[\n" + b",\n".join([*good, last]) + b"\n]\n"
+    found = read(text, Limits(block_bytes=block))
+    assert [record for record, *_ in found] == [*good, last]
+    assert found[-1][1:3] == (text.index(last), 12)
+
+
+def test_a_broken_last_record_is_not_told_where_one_pair_of_records_shows_how_they_are_written() -> None:
+    with pytest.raises(FileError, match="is never closed"):
+        read(b'[\n{"a":"1"},\n{"a":"x}\n]\n', Limits())
+
+
 def test_several_broken_elements_in_a_row() -> None:
     broken = [b'{"_id":%d,"a":[1,{"b":2}}' % i for i in range(3)]
     text = by_lines([b'{"_id":8,"a":1}', *broken, b'{"_id":9,"a":1}'])

@@ -83,7 +83,7 @@ WRAPPED = [
 def test_wrappers_are_told_and_taken_off(packed: bytes, file: str, layers: tuple[str, ...]) -> None:
     assert unpack(io.BytesIO(packed)) == [(file, layers, LONG)]
     assert unpack(cast("BinaryIO", Pipe(packed))) == [(file, layers, LONG)]
-    assert find_cut(io.BytesIO(packed)) is None
+    assert find_cut(io.BytesIO(packed), encoding="utf-8") is None
 
 
 @pytest.mark.parametrize(("packed", "file", "layers"), [case for case in WRAPPED if case.id != "plain"])

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -151,12 +152,51 @@ json_values = st.recursive(
 objects = st.lists(st.dictionaries(st.sampled_from(["a", "b", "},{"]), json_values, max_size=3), max_size=12)
 
 
-@given(values=objects, indent=st.sampled_from([None, 1]), block=st.integers(1, 200), ascii_only=st.booleans())
+@pytest.mark.parametrize("start", ["", '{"a":0}\n'], ids=["array", "array on a line"])
+def test_an_array_of_very_many_elements_is_handed_on_in_blocks(start: str) -> None:
+    text = (start + "[" + ",".join(["1"] * 100) + "]\n").encode()
+    source = ByteSource(io.BytesIO(text))
+    blocks = list(json_blocks(source, Limits(block_records=7), file="f.json"))
+    assert sum(len(block.records) for block in blocks) == 100 + bool(start)
+    assert max(len(block.records) for block in blocks) < 2 * 7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", [b"[", b"{}\n["], ids=["array", "array on a line"])
+def test_many_thousands_of_commas_take_no_memory(start: bytes) -> None:
+    text = start + b"," * 150_000 + b"]\n"
+    tracemalloc.start()
+    try:
+        count = sum(len(block.records) for block in json_blocks(ByteSource(io.BytesIO(text)), Limits(), file="f.json"))
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert count > 150_000
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b"[1,2,3,4", "the array on this line is not closed"),
+        (b"[1,2,3,4] x", "something follows the array"),
+    ],
+)
+def test_a_line_that_is_no_array_is_one_fault_however_many_elements_it_has(text: bytes, fault: str) -> None:
+    assert read(b"{}\n" + text + b"\n", Limits(block_records=2))[1:] == [(text, 3, 2, fault)]
+
+
+@given(
+    values=objects,
+    indent=st.sampled_from([None, 1]),
+    block=st.integers(1, 200),
+    most=st.integers(1, 5),
+    ascii_only=st.booleans(),
+)
 def test_any_array_comes_out_as_it_went_in_wherever_blocks_are_cut(
-    values: list[Any], indent: int | None, block: int, ascii_only: bool
+    values: list[Any], indent: int | None, block: int, most: int, ascii_only: bool
 ) -> None:
     text = json.dumps(values, indent=indent, ensure_ascii=ascii_only).encode()
-    found = records(text, Limits(block_bytes=block, max_record_bytes=1 << 20))
+    found = records(text, Limits(block_bytes=block, max_record_bytes=1 << 20, block_records=most))
     assert [json.loads(record) for record in found] == values
 
 
@@ -167,12 +207,17 @@ def test_any_lines_come_out_as_they_went_in_wherever_blocks_are_cut(values: list
     assert [json.loads(record) for record in found] == values
 
 
-@given(text=st.binary(max_size=60) | st.text('[]{},"\\ \n1a', max_size=60).map(str.encode), block=st.integers(1, 70))
-def test_where_blocks_are_cut_makes_no_difference(text: bytes, block: int) -> None:
+@given(
+    text=st.binary(max_size=60) | st.text('[]{},"\\ \n1a', max_size=60).map(str.encode),
+    block=st.integers(1, 70),
+    most=st.sampled_from([1, 2, 5, 100]),
+)
+def test_where_blocks_are_cut_makes_no_difference(text: bytes, block: int, most: int) -> None:
     def outcome(limits: Limits) -> object:
         try:
             return read(text, limits)
         except FileError as error:
             return str(error)
 
-    assert outcome(Limits(block_bytes=block, max_record_bytes=1024)) == outcome(Limits(max_record_bytes=1024))
+    limits = Limits(block_bytes=block, max_record_bytes=1024, block_records=most)
+    assert outcome(limits) == outcome(Limits(max_record_bytes=1024))

@@ -14,9 +14,9 @@ LINE = json.dumps({"a": {"b": [1, 2]}, "c": "d"}).encode()
 CUT_JSON = "the last JSON object is cut off"
 
 
-def cut(content: bytes) -> str | None:
+def cut(content: bytes, encoding: str = "utf-8") -> str | None:
     stream = io.BytesIO(content)
-    reason = find_cut(stream)
+    reason = find_cut(stream, encoding=encoding)
     assert stream.tell() == 0
     return reason
 
@@ -48,6 +48,9 @@ def test_the_end_of_a_tar_is_its_mark() -> None:
         pytest.param(b"\xef\xbb\xbf" + LINE, id="byte order mark"),
         pytest.param(b"a,b,c\n1,2,3\n", id="csv"),
         pytest.param("\ufeffa,b,c\n1,2".encode("utf-16-le"), id="UTF-16 is not judged"),
+        pytest.param('{"a":1}\n'.encode("utf-16-le"), id="UTF-16 without a mark is not judged"),
+        pytest.param('{"a":1}\n'.encode("utf-16-be"), id="UTF-16BE without a mark is not judged"),
+        pytest.param(b'{"a":1}\n{"a":1e400}', id="a number out of range"),
         pytest.param(b"a,b,c\n1,2,3", id="csv without last end of line"),
         pytest.param(b'a,b,c\n"1,2', id="quotes are not judged"),
         pytest.param(b"a;b\n1;2,5", id="semicolons"),
@@ -78,6 +81,14 @@ def test_whole(content: bytes) -> None:
 def test_cut(content: bytes, reason: str) -> None:
     assert cut(content) == reason
     assert cut(gzip.compress(content, mtime=0)) == reason
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_text_that_is_declared_as_utf_16_is_not_judged(encoding: str) -> None:
+    content = "é,b,c\n1,2".encode("utf-16-be")
+    assert cut(content, encoding) is None
+    assert cut(gzip.compress(content, mtime=0), encoding) is None
+    assert cut(gzip.compress(content, mtime=0)[:-8], encoding) == "the gzip data ends too early"
 
 
 @pytest.mark.parametrize("missing", [1, 8, 20])
