@@ -1,5 +1,6 @@
 """Parquet files: rows as Arrow batches of bounded size, each row also as JSON for whoever asks."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Final
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 
 from headwater.errors import FileError
 from headwater.formats.blocks import FILE_MISMATCH
+from headwater.formats.expansion import Allowance
 
 MOST_ROWS: Final = 8192
 """How many rows of a file are in memory at once."""
@@ -32,7 +34,8 @@ def parquet_batches(stream: BinaryIO, *, file: str) -> Iterator[pa.RecordBatch]:
         file: Path of the file, for messages.
 
     Raises:
-        FileError: "200" if the file cannot be read as Parquet, or has a column twice.
+        FileError: "200" if the file cannot be read as Parquet, or has a column twice, or if a
+            group of rows expands beyond all measure by what the file's end says of it.
     """
     with _translated(file):
         with pq.ParquetFile(stream, memory_map=False) as parquet:
@@ -41,6 +44,7 @@ def parquet_batches(stream: BinaryIO, *, file: str) -> Iterator[pa.RecordBatch]:
         texts = [place for place in range(metadata.num_columns) if _is_text(metadata.schema.column(place))]
         for number in range(metadata.num_row_groups):
             group = metadata.row_group(number)
+            _refuse_bomb(group, file)
             small, large = _by_size(group, texts)
             rows = _rows_at_once(group)
             if large:
@@ -122,6 +126,14 @@ def _refuse_doubles(schema: pa.Schema, file: str) -> None:
             f"{file}: the file has the column {doubles[0]!r} more than once; it is not clear which one is meant",
             code=FILE_MISMATCH,
         )
+
+
+def _refuse_bomb(group: pq.RowGroupMetaData, file: str) -> None:
+    """A page is in memory as a whole, and nothing but the group's size bounds it."""
+    chunks = [group.column(place) for place in range(group.num_columns)]
+    packed = sum(int(chunk.total_compressed_size) for chunk in chunks)
+    allowance = Allowance(file=file, packed_bytes=lambda: packed, most_bytes=sys.maxsize)
+    allowance.take(sum(int(chunk.total_uncompressed_size) for chunk in chunks), name="Parquet")
 
 
 def _rows_at_once(group: pq.RowGroupMetaData) -> int:
