@@ -1,6 +1,7 @@
 """Parquet files: rows as Arrow batches of bounded size, each row also as JSON for whoever asks."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Final
@@ -120,12 +121,30 @@ def _is_text(column: pq.ColumnSchema) -> bool:
 
 
 def _refuse_doubles(schema: pa.Schema, file: str) -> None:
-    doubles = sorted({name for name in schema.names if schema.names.count(name) > 1})
-    if doubles:
+    double = next(_doubles(list(schema), ""), None)
+    if double is not None:
         raise FileError(
-            f"{file}: the file has the column {doubles[0]!r} more than once; it is not clear which one is meant",
+            f"{file}: the file has the column {double!r} more than once; it is not clear which one is meant",
             code=FILE_MISMATCH,
         )
+
+
+def _doubles(fields: list[pa.Field], before: str) -> Iterator[str]:
+    """Dotted names that several fields of the same struct have."""
+    for name, count in Counter(field.name for field in fields).items():
+        if count > 1:
+            yield before + name
+    for field in fields:
+        yield from _doubles_below(field.type, f"{before}{field.name}.")
+
+
+def _doubles_below(kind: pa.DataType, before: str) -> Iterator[str]:
+    if pa.types.is_struct(kind):
+        yield from _doubles(list(kind), before)
+    elif pa.types.is_map(kind):
+        yield from _doubles_below(kind.item_type, before)
+    elif _is_list(kind):
+        yield from _doubles_below(kind.value_type, before)
 
 
 def _refuse_bomb(group: pq.RowGroupMetaData, file: str) -> None:
@@ -181,8 +200,12 @@ def _texts(array: pa.Array) -> Iterator[pa.Array]:
         start, end = array.offsets[0].as_py(), array.offsets[-1].as_py()
         for part in (array.keys, array.items):
             yield from _texts(part.slice(start, end - start))
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    elif _is_list(kind):
         yield from _texts(array.flatten())
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def _is_plain_text(kind: pa.DataType) -> bool:

@@ -133,6 +133,25 @@ def test_a_column_twice_fails_the_file() -> None:
         read(PLAN, sink.getvalue())
 
 
+TWICE = pa.StructArray.from_arrays([IDS, pa.array([1, 2])], names=["x", "x"])
+
+
+@pytest.mark.parametrize(
+    ("array", "name"),
+    [
+        (TWICE, "s.x"),
+        (pa.StructArray.from_arrays([TWICE], names=["t"]), "s.t.x"),
+        (pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), TWICE), "s.x"),
+        (pa.MapArray.from_arrays(pa.array([0, 1, 2], pa.int32()), IDS, TWICE), "s.x"),
+    ],
+    ids=["struct", "struct in a struct", "list", "map"],
+)
+def test_a_field_of_a_struct_twice_fails_the_file(array: pa.Array, name: str) -> None:
+    with pytest.raises(FileError, match="more than once; it is not clear which one is meant") as caught:
+        read(PLAN, parquet({"s": array}))
+    assert f"in/f: the file has the column {name!r} more" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("field", "array", "message"),
     [
