@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO, Final, cast
@@ -22,6 +23,7 @@ from headwater.formats.fields import parse_fields, read_header
 from headwater.formats.json_text import json_blocks
 from headwater.formats.options import FormatOptions
 from headwater.formats.parquet import parquet_batches
+from headwater.formats.parquet_rows import ParquetRows, UnreadableRowError
 from headwater.formats.source import ByteSource
 from headwater.model.nested import flatten
 from headwater.model.paths import source_path
@@ -121,8 +123,16 @@ def _sample_parquet(connector: Connector, path: str) -> _Sample | None:
         )
     with io.BufferedReader(RangedFile(connector, file), _RANGE_BYTES) as seekable:
         batch = next(parquet_batches(cast(BinaryIO, seekable), file=path), None)
-    rows = [] if batch is None else batch.slice(0, SAMPLE_ROWS).to_pylist()
-    return _Sample(format="parquet", rows=[dict(flatten(row)) for row in rows])
+    rows, unreadable = ([], 0) if batch is None else _parquet_rows(ParquetRows(batch.slice(0, SAMPLE_ROWS)))
+    return _Sample(format="parquet", rows=rows, unreadable=unreadable)
+
+
+def _parquet_rows(found: ParquetRows) -> tuple[list[dict[str, Any]], int]:
+    rows: list[dict[str, Any]] = []
+    for place in range(len(found)):
+        with suppress(UnreadableRowError):
+            rows.append(dict(flatten(found.values(place))))
+    return rows, len(found) - len(rows)
 
 
 def _sample_text(connector: Connector, path: str) -> _Sample:

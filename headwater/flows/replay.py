@@ -47,6 +47,7 @@ class RejectedRecord:
     line: int | None
     offset: int | None
     raw: bytes
+    rows_before: int
 
 
 def replay_batch(workspace: Workspace, batch_id: str) -> FlowRun:
@@ -158,7 +159,8 @@ class _Replaying:
         rejected: "DiagnosticsWriter",
     ) -> None:
         self._plan = compile_run_plan(context)
-        self._options = format_options(context)
+        # The records were unwrapped and decoded when they were read.
+        self._options = format_options(context).model_copy(update={"compression_type": None, "encoding": "utf-8"})
         self._keeps = context.flow.keeps_diagnostics
         self._stage = stage
         self._rejected = rejected
@@ -172,7 +174,7 @@ class _Replaying:
 
     def take(self, file: str, records: list[RejectedRecord]) -> None:
         """Read some records of a file; those of a file that was superseded meanwhile are left out."""
-        file_id = self._file_ids.get(file)
+        file_id = next((self._file_ids[path] for path in _archives(file) if path in self._file_ids), None)
         if file_id is None:
             self._left_out[file] += len(records)
             return
@@ -242,15 +244,28 @@ def _record(row: dict[str, Any], raw: bytes) -> RejectedRecord:
     # A line break within a JSON text is white space; within a string it would be an error already.
     one_line = raw.replace(b"\n", b" ").replace(b"\r", b" ")
     return RejectedRecord(
-        file=row["_filename"], row=row["_row"], line=row["_line"], offset=row["_offset"], raw=one_line
+        file=row["_filename"],
+        row=row["_row"],
+        line=row["_line"],
+        offset=row["_offset"],
+        raw=one_line,
+        rows_before=row.get("_rowsBefore", 0),
     )
+
+
+def _archives(file: str) -> Iterator[str]:
+    """The path itself, and those of the archives that it may be a member of."""
+    yield file
+    while "!/" in file:
+        file = file.rpartition("!/")[0]
+        yield file
 
 
 def _at_their_places(rows: pa.RecordBatch, records: list[RejectedRecord]) -> pa.RecordBatch:
     """The rows with the numbers and offsets that their records have in the source file."""
     taken = [records[number - 1] for number in rows.column("row_number").to_pylist()]
     columns = {
-        "row_number": pa.array([record.row for record in taken], pa.int64()),
+        "row_number": pa.array([record.rows_before + record.row for record in taken], pa.int64()),
         "byte_offset": pa.array([record.offset for record in taken], pa.int64()),
     }
     for name, values in columns.items():
@@ -260,4 +275,10 @@ def _at_their_places(rows: pa.RecordBatch, records: list[RejectedRecord]) -> pa.
 
 def _at_its_place(error: RowError, records: list[RejectedRecord]) -> RowError:
     record = records[error.row_number - 1]
-    return replace(error, row_number=record.row, line=record.line, byte_offset=record.offset)
+    return replace(
+        error,
+        row_number=record.row,
+        line=record.line,
+        byte_offset=record.offset,
+        rows_before=record.rows_before,
+    )

@@ -1,5 +1,7 @@
 """Parquet files: rows as Arrow batches of bounded size, each row also as JSON for whoever asks."""
 
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Final
@@ -10,6 +12,7 @@ import pyarrow.parquet as pq
 
 from headwater.errors import FileError
 from headwater.formats.blocks import FILE_MISMATCH
+from headwater.formats.expansion import Allowance
 
 MOST_ROWS: Final = 8192
 """How many rows of a file are in memory at once."""
@@ -32,7 +35,8 @@ def parquet_batches(stream: BinaryIO, *, file: str) -> Iterator[pa.RecordBatch]:
         file: Path of the file, for messages.
 
     Raises:
-        FileError: "200" if the file cannot be read as Parquet, or has a column twice.
+        FileError: "200" if the file cannot be read as Parquet, or has a column twice, or if a
+            group of rows expands beyond all measure by what the file's end says of it.
     """
     with _translated(file):
         with pq.ParquetFile(stream, memory_map=False) as parquet:
@@ -41,6 +45,7 @@ def parquet_batches(stream: BinaryIO, *, file: str) -> Iterator[pa.RecordBatch]:
         texts = [place for place in range(metadata.num_columns) if _is_text(metadata.schema.column(place))]
         for number in range(metadata.num_row_groups):
             group = metadata.row_group(number)
+            _refuse_bomb(group, file)
             small, large = _by_size(group, texts)
             rows = _rows_at_once(group)
             if large:
@@ -116,12 +121,38 @@ def _is_text(column: pq.ColumnSchema) -> bool:
 
 
 def _refuse_doubles(schema: pa.Schema, file: str) -> None:
-    doubles = sorted({name for name in schema.names if schema.names.count(name) > 1})
-    if doubles:
+    double = next(_doubles(list(schema), ""), None)
+    if double is not None:
         raise FileError(
-            f"{file}: the file has the column {doubles[0]!r} more than once; it is not clear which one is meant",
+            f"{file}: the file has the column {double!r} more than once; it is not clear which one is meant",
             code=FILE_MISMATCH,
         )
+
+
+def _doubles(fields: list[pa.Field], before: str) -> Iterator[str]:
+    """Dotted names that several fields of the same struct have."""
+    for name, count in Counter(field.name for field in fields).items():
+        if count > 1:
+            yield before + name
+    for field in fields:
+        yield from _doubles_below(field.type, f"{before}{field.name}.")
+
+
+def _doubles_below(kind: pa.DataType, before: str) -> Iterator[str]:
+    if pa.types.is_struct(kind):
+        yield from _doubles(list(kind), before)
+    elif pa.types.is_map(kind):
+        yield from _doubles_below(kind.item_type, before)
+    elif _is_list(kind):
+        yield from _doubles_below(kind.value_type, before)
+
+
+def _refuse_bomb(group: pq.RowGroupMetaData, file: str) -> None:
+    """A page is in memory as a whole, and nothing but the group's size bounds it."""
+    chunks = [group.column(place) for place in range(group.num_columns)]
+    packed = sum(int(chunk.total_compressed_size) for chunk in chunks)
+    allowance = Allowance(file=file, packed_bytes=lambda: packed, most_bytes=sys.maxsize)
+    allowance.take(sum(int(chunk.total_uncompressed_size) for chunk in chunks), name="Parquet")
 
 
 def _rows_at_once(group: pq.RowGroupMetaData) -> int:
@@ -169,8 +200,12 @@ def _texts(array: pa.Array) -> Iterator[pa.Array]:
         start, end = array.offsets[0].as_py(), array.offsets[-1].as_py()
         for part in (array.keys, array.items):
             yield from _texts(part.slice(start, end - start))
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    elif _is_list(kind):
         yield from _texts(array.flatten())
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def _is_plain_text(kind: pa.DataType) -> bool:

@@ -64,7 +64,7 @@ class ParquetRows(Sequence[bytes]):
             start, stop, _ = place.indices(len(self))
             return ParquetRows(self.batch.slice(start, max(0, stop - start)))
         try:
-            row = self._read(place)
+            row = self.values(place)
         except UnreadableRowError:
             return self._displayed(place)
         raw = msgspec.json.encode(_displayed(row), enc_hook=str)
@@ -76,7 +76,23 @@ class ParquetRows(Sequence[bytes]):
         Raises:
             UnreadableRowError: the row has no JSON form.
         """
-        return {name: value for name, found in self._read(place).items() if (value := _plain_value(found)) is not None}
+        return {name: value for name, found in self.values(place).items() if (value := _plain_value(found)) is not None}
+
+    def values(self, place: int) -> dict[str, Any]:
+        """A row as Python has its values, also those that are null.
+
+        Raises:
+            UnreadableRowError: some value is none that Python has.
+        """
+        try:
+            row: dict[str, Any] = _plain(self.batch.slice(place, 1)).to_pylist(maps_as_pydicts="strict")[0]
+        except KeyError:
+            raise UnreadableRowError(KEY_TWICE) from None
+        except (UnicodeDecodeError, pa.ArrowInvalid):
+            raise UnreadableRowError("a text in the record is not UTF-8, or a time in it is out of range") from None
+        except (ValueError, OverflowError):
+            raise UnreadableRowError("a time in the record is outside the years 1 to 9999") from None
+        return row
 
     def as_block(self) -> Block:
         """The rows as JSON records."""
@@ -97,17 +113,6 @@ class ParquetRows(Sequence[bytes]):
     def _displayed(self, place: int) -> Displayed:
         columns = zip(self.batch.schema.names, self.batch.columns, strict=True)
         return Displayed(msgspec.json.encode({name: _shown(column[place]) for name, column in columns}, enc_hook=str))
-
-    def _read(self, place: int) -> dict[str, Any]:
-        try:
-            row: dict[str, Any] = _plain(self.batch.slice(place, 1)).to_pylist(maps_as_pydicts="strict")[0]
-        except KeyError:
-            raise UnreadableRowError(KEY_TWICE) from None
-        except (UnicodeDecodeError, pa.ArrowInvalid):
-            raise UnreadableRowError("a text in the record is not UTF-8, or a time in it is out of range") from None
-        except (ValueError, OverflowError):
-            raise UnreadableRowError("a time in the record is outside the years 1 to 9999") from None
-        return row
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:

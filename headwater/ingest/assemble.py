@@ -99,6 +99,7 @@ def row_error(block: Block, position: int, problems: tuple[Problem, ...], place:
         raw=block.records[position][:MAX_RAW_BYTES].rstrip(b"\r"),
         problems=problems,
         is_displayed=isinstance(block.records[position], Displayed),
+        rows_before=place.rows_before,
     )
 
 

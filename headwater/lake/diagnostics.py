@@ -3,7 +3,8 @@
 A line is the record's own fields (`_corrupt_record` with its text where it is no JSON object), and beside them
 `_errors`, `_filename` (the input file), `_row`, `_line`, `_offset`, and `_raw`: what came in, as text, or as Base64
 with `_rawEncoding: "base64"` where it is not UTF-8. `_rawDisplayed` marks what only shows a record of a binary format
-that has no JSON form; it is never replayed. Files are `{root}/{batch id}/row_errors/part-{group}.json`.
+that has no JSON form; it is never replayed. `_rowsBefore` stands with a record of an archive's member: how many records
+the members before it have. Files are `{root}/{batch id}/row_errors/part-{group}.json`.
 """
 
 import base64
@@ -43,6 +44,7 @@ _OURS: Final = {
     "_rawEncoding",
     "_rawTruncated",
     "_rawDisplayed",
+    "_rowsBefore",
     "_notKept",
 }
 _PART: Final = re.compile(r"part-\d{5}\.json")
@@ -243,6 +245,8 @@ def _as_row(error: RowError) -> dict[str, Any]:
         row["_rawTruncated"] = True
     if error.is_displayed:
         row["_rawDisplayed"] = True
+    if error.rows_before:
+        row["_rowsBefore"] = error.rows_before
     return row
 
 

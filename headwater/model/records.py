@@ -44,6 +44,7 @@ class RowError:
         raw: The record's original bytes, cut at `MAX_RAW_BYTES`.
         problems: Everything that is wrong with it, at least one.
         is_displayed: Whether `raw` only shows the record, which has no bytes of its own that could be replayed.
+        rows_before: Of a record in an archive: how many records stand in the members before its own.
     """
 
     file: str
@@ -53,6 +54,7 @@ class RowError:
     raw: bytes
     problems: tuple[Problem, ...]
     is_displayed: bool = False
+    rows_before: int = 0
 
 
 MAX_RAW_BYTES: Final = 65_536

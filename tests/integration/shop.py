@@ -92,9 +92,20 @@ class Shop:
             {"_id": key, "timestamp": f"2026-11-{day:02d}T12:00:00Z", "_shop": {"loyaltyId": key, "coupon": coupon}}
             for day, (key, coupon) in enumerate(events, start=1)
         ]
+        self.write(name, "".join(json.dumps(record) + "\n" for record in records).encode())
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file into the folder, at rest for a while."""
         path = self.folder / name
-        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+        path.write_bytes(content)
         os.utime(path, (_OLD, _OLD))
+
+    def declare(self, format_options: dict[str, str]) -> None:
+        """Files are written so, until the documents are applied again."""
+        resources = self.workspace.catalog.resources
+        flow = resources.typed(Dataflow, FLOW)
+        source = flow.source.model_copy(update={"format_options": format_options})
+        resources.put(flow.model_copy(update={"source": source}))
 
     def run(self, **request: object) -> FlowRun:
         """Run the dataflow."""

@@ -1,11 +1,14 @@
 """What becomes of a batch after its load: reverted, deleted, replaced, replayed."""
 
+import gzip
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +51,19 @@ def event(key: str, coupon: str) -> str:
 def shop(tmp_path: Path) -> Iterator[Shop]:
     with open_shop(tmp_path) as opened:
         yield opened
+
+
+def pack(kind: str, lines: list[bytes]) -> bytes:
+    """A file of these lines; an archive has each half as a member."""
+    if kind == "gzip":
+        return gzip.compress(b"".join(lines), mtime=0)
+    if kind == "utf-16":
+        return b"".join(lines).decode().encode("utf-16")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("m1.json", b"".join(lines[:2]))
+        archive.writestr("m2.json", b"".join(lines[2:]))
+    return packed.getvalue()
 
 
 def read_by_an_open_run(shop: Shop, **request: object) -> str:
@@ -344,6 +360,27 @@ class TestReplaying:
         rows = shop.workspace.lake.scan(DATASET).to_pylist()
         places = {row["_id"]: row[SYSTEM_COLUMN]["rowNumber"] for row in rows}
         assert [places[f"b{number}"] for number in range(count)] == [2 * number + 2 for number in range(count)]
+
+    @pytest.mark.parametrize("kind", ["gzip", "utf-16", "zipDeflate"])
+    def test_records_of_a_file_that_is_packed_or_encoded_are_replayed(self, shop: Shop, kind: str) -> None:
+        shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG), ("a3", "Y"), ("a4", TOO_LONG * 5))
+        plain = (shop.folder / "a.json").read_bytes()
+        shop.write("a.json", pack(kind, plain.splitlines(keepends=True)))
+        options = {"encoding" if kind == "utf-16" else "compression_type": kind}
+        shop.declare(options)
+        first = shop.run()
+        assert (first.counts.loaded, first.counts.failed) == (2, 2)
+        shop.apply(coupon_length=10)
+        shop.declare(options)
+        second = replay_batch(shop.workspace, str(first.batch_id))
+        shop.apply(coupon_length=100)
+        shop.declare(options)
+        third = replay_batch(shop.workspace, str(second.batch_id))
+
+        assert [run.state for run in (second, third)] == [FlowRunState.SUCCESS] * 2
+        rows = [(row["_id"], row[SYSTEM_COLUMN]) for row in shop.workspace.lake.scan(DATASET).to_pylist()]
+        assert sorted((key, row["rowNumber"]) for key, row in rows) == [("a1", 1), ("a2", 2), ("a3", 3), ("a4", 4)]
+        assert len({row["sourceFileId"] for _, row in rows}) == 1
 
     def test_a_batch_is_replayed_once_and_the_rest_from_there(self, shop: Shop) -> None:
         shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG), ("a3", "Y"), ("a4", TOO_LONG * 5))

@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,6 +79,36 @@ def test_json(connector: Connector, tmp_path: Path, content: bytes) -> None:
         ("points", "number"),
     ]
     assert found.rows[1] == {"person.name": None, "points": 2}
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        pa.array([0, 2**62], pa.timestamp("us")),
+        pa.array([0, 2**31 - 1], pa.int32()).cast(pa.date32()),
+        pa.array([b"a", b"\xff"], pa.binary()),
+        pa.array([[("k", 1)], [("k", 1), ("k", 2)]], pa.map_(pa.string(), pa.int64())),
+    ],
+    ids=["time", "date", "text", "key twice"],
+)
+def test_rows_of_parquet_that_can_not_be_read_are_counted(
+    connector: Connector, tmp_path: Path, array: pa.Array
+) -> None:
+    pq.write_table(pa.table({"a": array, "n": pa.array([1, 2])}), tmp_path / "file")
+    found = preview_file(connector, "file")
+    assert (found.sampled, found.unreadable) == (1, 1)
+    assert [row["n"] for row in found.rows] == [1]
+
+
+def test_types_of_parquet_are_kept(connector: Connector, tmp_path: Path) -> None:
+    moments = pa.array([1597140000000000001], pa.timestamp("ns", "UTC"))
+    struct = pa.array([{"day": date(2024, 2, 29), "none": None}], pa.struct({"day": pa.date32(), "none": pa.string()}))
+    pq.write_table(pa.table({"at": moments, "s": struct, "b": pa.array([b"x"])}), tmp_path / "file")
+    found = preview_file(connector, "file")
+    assert found.rows == (
+        {"at": datetime(2020, 8, 11, 10, tzinfo=UTC), "s.day": date(2024, 2, 29), "s.none": None, "b": "x"},
+    )
+    assert [column.type for column in found.columns] == ["datetime", "date", "empty", "string"]
 
 
 def test_parquet_is_read_from_its_end_without_all_that_lies_between(connector: Connector, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from headwater.errors import FileError
+from headwater.formats.expansion import FREE_BYTES
 from headwater.formats.parquet import MOST_ROWS, MOST_TEXT_BYTES, parquet_batches
 from headwater.ingest import compile_plan, read_file
 from headwater.model.documents import MappingSet
@@ -36,6 +37,30 @@ def test_a_page_that_stands_for_gigabytes_is_read_in_small_parts() -> None:
     for chunk in read_file(io.BytesIO(content), PLAN, file="f"):
         assert not chunk.errors
         assert pa.total_allocated_bytes() - before < 8 * MOST_TEXT_BYTES
+
+
+def constant_columns(rows: int) -> bytes:
+    """Four columns of zeros, each of one page."""
+    zeros = pa.nulls(rows, pa.int64()).fill_null(0)
+    whole: dict[str, Any] = {"data_page_size": 2**30, "write_batch_size": rows, "max_rows_per_page": rows}
+    return parquet(dict.fromkeys("abcd", zeros), use_dictionary=False, row_group_size=rows, compression="zstd", **whole)
+
+
+def test_a_group_that_expands_without_bound_fails_the_file() -> None:
+    content = constant_columns(FREE_BYTES // 32 + 1)
+    assert len(content) < 20_000
+    message = r"in/f: [\d,]+ bytes of Parquet data expand to more than 250 times as many; no records are"
+    before = pa.total_allocated_bytes()
+    with pytest.raises(FileError, match=message) as caught:
+        next(parquet_batches(io.BytesIO(content), file="in/f"))
+    assert caught.value.code == "200"
+    assert pa.total_allocated_bytes() - before < 1_000_000
+
+
+def test_a_group_of_constant_columns_of_usual_size_is_read() -> None:
+    content = constant_columns(1_000_000)
+    assert len(content) < 10_000
+    assert sum(batch.num_rows for batch in parquet_batches(io.BytesIO(content), file="f")) == 1_000_000
 
 
 def test_a_repeated_text_in_a_large_column_is_read_in_small_parts() -> None:
@@ -106,6 +131,25 @@ def test_a_column_twice_fails_the_file() -> None:
     pq.write_table(pa.Table.from_arrays([IDS, IDS], names=["_id", "_id"]), sink)
     with pytest.raises(FileError, match="in/f: the file has the column '_id' more than once"):
         read(PLAN, sink.getvalue())
+
+
+TWICE = pa.StructArray.from_arrays([IDS, pa.array([1, 2])], names=["x", "x"])
+
+
+@pytest.mark.parametrize(
+    ("array", "name"),
+    [
+        (TWICE, "s.x"),
+        (pa.StructArray.from_arrays([TWICE], names=["t"]), "s.t.x"),
+        (pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), TWICE), "s.x"),
+        (pa.MapArray.from_arrays(pa.array([0, 1, 2], pa.int32()), IDS, TWICE), "s.x"),
+    ],
+    ids=["struct", "struct in a struct", "list", "map"],
+)
+def test_a_field_of_a_struct_twice_fails_the_file(array: pa.Array, name: str) -> None:
+    with pytest.raises(FileError, match="more than once; it is not clear which one is meant") as caught:
+        read(PLAN, parquet({"s": array}))
+    assert f"in/f: the file has the column {name!r} more" in str(caught.value)
 
 
 @pytest.mark.parametrize(
