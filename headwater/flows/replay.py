@@ -10,6 +10,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import pyarrow as pa
 from ulid import ULID
 
@@ -217,12 +218,16 @@ def _first(workspace: Workspace, batch: Batch) -> Batch:
 
 
 def _records(workspace: Workspace, original: Batch) -> Generator[RejectedRecord, None, None]:
-    """The rejected records that are kept whole and are JSON objects by the look of them, each on one line."""
+    """The rejected records that are kept whole and are JSON objects by the look of them, each on one line.
+
+    One of several lines that is no JSON is not among them: a line break in a text makes a record malformed, and on one
+    line it would pass with other content.
+    """
     from headwater.lake import raw_record
 
     for row in workspace.diagnostics.rows(original.id):
         raw = raw_record(row)
-        if raw is not None and raw.lstrip().startswith(b"{"):
+        if raw is not None and raw.lstrip().startswith(b"{") and (_is_one_line(raw) or _is_json(raw)):
             yield _record(row, raw)
 
 
@@ -241,7 +246,7 @@ def into_pieces(records: Iterable[RejectedRecord]) -> Iterator[list[RejectedReco
 
 
 def _record(row: dict[str, Any], raw: bytes) -> RejectedRecord:
-    # A line break within a JSON text is white space; within a string it would be an error already.
+    # A line break within JSON is white space.
     one_line = raw.replace(b"\n", b" ").replace(b"\r", b" ")
     return RejectedRecord(
         file=row["_filename"],
@@ -251,6 +256,18 @@ def _record(row: dict[str, Any], raw: bytes) -> RejectedRecord:
         raw=one_line,
         rows_before=row.get("_rowsBefore", 0),
     )
+
+
+def _is_one_line(raw: bytes) -> bool:
+    return b"\n" not in raw and b"\r" not in raw
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        msgspec.json.Decoder(float_hook=float).decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _archives(file: str) -> Iterator[str]:

@@ -382,6 +382,19 @@ class TestReplaying:
         assert sorted((key, row["rowNumber"]) for key, row in rows) == [("a1", 1), ("a2", 2), ("a3", 3), ("a4", 4)]
         assert len({row["sourceFileId"] for _, row in rows}) == 1
 
+    def test_a_record_that_a_line_break_made_malformed_is_not_mended_by_a_replay(self, shop: Shop) -> None:
+        record = '{"_id": "%s", "timestamp": "2026-11-01T12:00:00Z", "_shop": {"loyaltyId": "l", "coupon": "%s"}}'
+        records = [record % found for found in [("a1", "X"), ("a2", "A\nB"), ("a3", TOO_LONG), ("a4", "Y")]]
+        shop.write("a.json", ("[\n" + ",\n".join(records) + "\n]\n").encode())
+        first = shop.run()
+        assert (first.counts.loaded, first.counts.failed) == (2, 2)
+        shop.apply(coupon_length=10)
+
+        replayed = replay_batch(shop.workspace, str(first.batch_id))
+
+        assert (replayed.counts.read, replayed.counts.loaded) == (1, 1)
+        assert shop.keys() == ["a1", "a3", "a4"]
+
     def test_a_batch_is_replayed_once_and_the_rest_from_there(self, shop: Shop) -> None:
         shop.put("a.json", ("a1", "X"), ("a2", TOO_LONG), ("a3", "Y"), ("a4", TOO_LONG * 5))
         first = shop.run()
