@@ -11,7 +11,7 @@ import httpx
 from demo.errors import DemoError
 
 _ENDED: Final = ("success", "failed", "skipped", "upstream_failed", "removed")
-_TIMEOUT_SECONDS = 30.0
+_TIMEOUT_SECONDS = 120.0  # on a machine that is busy with other things, Airflow may need long for an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,13 +157,13 @@ def _silent(_what: str, _amount: int) -> None:
 class _Sink(Protocol):
     """Where good records go: the lake's staging area, or nowhere."""
 
-    def write(self, rows: pa.RecordBatch, source_file_id: str) -> None: ...
+    def write(self, rows: pa.RecordBatch, source_file_id: str, member: str | None = None) -> None: ...
 
 
 class _Nowhere:
     """What a dry run stages."""
 
-    def write(self, rows: pa.RecordBatch, source_file_id: str) -> None:
+    def write(self, rows: pa.RecordBatch, source_file_id: str, member: str | None = None) -> None:
         """Leave the rows out."""
 
 
@@ -242,7 +242,7 @@ class _GroupReader:
             decryptor=self.decryptor,
         )
         for chunk in reader:
-            self.sink.write(chunk.rows, file.id)
+            self.sink.write(chunk.rows, file.id, chunk.member)
             if self.context.flow.keeps_diagnostics:
                 self.rejected.write(chunk.errors)
             tally.read += chunk.read

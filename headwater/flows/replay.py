@@ -175,15 +175,16 @@ class _Replaying:
 
     def take(self, file: str, records: list[RejectedRecord]) -> None:
         """Read some records of a file; those of a file that was superseded meanwhile are left out."""
-        file_id = next((self._file_ids[path] for path in _archives(file) if path in self._file_ids), None)
+        path, member = self._place_of(file)
+        file_id = self._file_ids.get(path)
         if file_id is None:
             self._left_out[file] += len(records)
             return
-        self._files.add(file)
+        self._files.add(path)
         content = b"\n".join(record.raw for record in records) + b"\n"
         self._bytes += len(content)
         for chunk in read_file(io.BytesIO(content), self._plan, file=file, format="ndjson", options=self._options):
-            self._stage.write(_at_their_places(chunk.rows, records), file_id)
+            self._stage.write(_at_their_places(chunk.rows, records), file_id, member)
             errors = [_at_its_place(error, records) for error in chunk.errors]
             if self._keeps:
                 self._rejected.write(errors)
@@ -193,6 +194,11 @@ class _Replaying:
             for error in errors:
                 code = error.problems[0].code
                 self._codes[code] = self._codes.get(code, 0) + 1
+
+    def _place_of(self, file: str) -> tuple[str, str | None]:
+        """The source file of a record, and the member if that is an archive: records know it as `ARCHIVE!/MEMBER`."""
+        path = next((path for path in _archives(file) if path in self._file_ids), file)
+        return path, file.removeprefix(f"{path}!/") if path != file else None
 
     def report(self, stage: "StageWriter") -> GroupReport:
         """The result, after the writer was left."""

@@ -1,6 +1,7 @@
 """A file, from its first byte to its report."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
@@ -83,6 +84,7 @@ class FileReader(Iterator[Chunk]):
     def _begin(self, content: Content) -> None:
         """Make a content the one that is read."""
         self._content = content
+        self._member = content.file.removeprefix(f"{self._file}!/") if content.is_member else None
         self._source = content.source
         self._options = self._given_options
         self._rows_before = self._seen.read
@@ -96,6 +98,7 @@ class FileReader(Iterator[Chunk]):
         """Make a part the one content: only plain text is divided, and what it is was told then."""
         self._source = ByteSource(self._stream, part.offset)
         self._content = Content(file=self._file, source=self._source, layers=(), is_member=False)
+        self._member = None
         self._options = self._given_options
         self._rows_before = 0
         self._format = part.format
@@ -118,10 +121,9 @@ class FileReader(Iterator[Chunk]):
             self._begin(following)
 
     def _note_member(self) -> None:
-        if self._content.is_member:
-            name = self._content.file.removeprefix(f"{self._file}!/")
+        if self._member is not None:
             read = self._seen.read - self._rows_before
-            self._seen.members.append(MemberRows(name=name, first_row=self._rows_before + 1, read=read))
+            self._seen.members.append(MemberRows(name=self._member, first_row=self._rows_before + 1, read=read))
 
     def _read_content(self, row_limit: int | None) -> Iterator[Chunk]:
         blocks, engine = self._open()
@@ -194,7 +196,7 @@ class FileReader(Iterator[Chunk]):
             chunk = engine.read(block, self._place(), self._seen)
         self._seen.read += chunk.read
         self._seen.failed += len(chunk.errors)
-        return chunk
+        return chunk if self._member is None else replace(chunk, member=self._member)
 
     def _place(self) -> Place:
         before = 0 if self._part is None else self._part.records_before

@@ -26,11 +26,13 @@ class Chunk:
         rows: The good ones in the file's order: the plan's columns, then `row_number` and `byte_offset`.
         errors: The bad ones, each with everything that is wrong with it.
         read: How many there were.
+        member: The member of the archive that they stand in; None if the file is none.
     """
 
     rows: pa.RecordBatch
     errors: tuple[RowError, ...]
     read: int
+    member: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a chunk that lost or invented a record."""

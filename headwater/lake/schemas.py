@@ -21,6 +21,7 @@ SYSTEM_TYPE: Final = pa.struct(
         ("rowNumber", pa.int64()),
         ("byteOffset", pa.int64()),
         ("ingestTime", pa.timestamp("us", "UTC")),
+        ("member", pa.string()),
     ]
 )
 

@@ -89,12 +89,13 @@ class StageWriter:
             if len(self.result) != len(self._uris):
                 self._abort()
 
-    def write(self, rows: pa.RecordBatch, source_file_id: str) -> None:
+    def write(self, rows: pa.RecordBatch, source_file_id: str, member: str | None = None) -> None:
         """Take rows of one source file.
 
         Args:
             rows: Columns of the dataset, and `row_number` and `byte_offset` (int64) in the file they came from.
             source_file_id: Id of that file's version in the ledger.
+            member: Which member of it they came from, if it is an archive.
 
         Raises:
             LakeError: a column is not in the table, or the warehouse refused or could not be reached.
@@ -102,7 +103,7 @@ class StageWriter:
         if rows.num_rows == 0:
             return
         with explained(self._doing):
-            staged = self._with_provenance(rows, source_file_id)
+            staged = self._with_provenance(rows, source_file_id, member)
             self._pending.append(staged)
             self._pending_rows += staged.num_rows
             self._pending_bytes += staged.nbytes
@@ -113,7 +114,7 @@ class StageWriter:
     def _doing(self) -> str:
         return f"staging batch {self._target.batch_id} for dataset {self._target.dataset!r}"
 
-    def _with_provenance(self, rows: pa.RecordBatch, source_file_id: str) -> pa.RecordBatch:
+    def _with_provenance(self, rows: pa.RecordBatch, source_file_id: str, member: str | None) -> pa.RecordBatch:
         count = rows.num_rows
         system = pa.StructArray.from_arrays(
             [
@@ -122,6 +123,7 @@ class StageWriter:
                 rows.column("row_number"),
                 rows.column("byte_offset"),
                 pa.repeat(self._ingested_at, count),
+                pa.repeat(pa.scalar(member, pa.string()), count),
             ],
             fields=list(SYSTEM_TYPE),
         )

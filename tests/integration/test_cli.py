@@ -235,6 +235,11 @@ def test_a_dataset_can_be_previewed(shell: Shell) -> None:
     assert all(record["_techmarketingdemos"]["productSku"] for record in records)
     assert table.splitlines()[0].startswith("_techmarketingdemos.productSku")
     assert len(table.splitlines()) == 4
+    [record] = shell.json("dataset", "preview", "luma_product_catalog_dataset", "--limit", "1", "--provenance")
+    origin = record["_acp_system_metadata"]
+    assert set(origin) == {"acp_sourceBatchId", "sourceFileId", "rowNumber", "byteOffset", "ingestTime"}
+    shown = shell.text("dataset", "preview", "luma_product_catalog_dataset", "--limit", "1", "--provenance")
+    assert "acp_" in shown
     assert shell.refusal("dataset", "preview", "nope").startswith("error: no dataset 'nope' in the catalog")
 
 

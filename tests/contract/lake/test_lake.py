@@ -9,6 +9,7 @@ import pytest
 from headwater.errors import LakeError, NotFoundError, SettingsError
 from headwater.lake import SYSTEM_COLUMN, Lake, staging
 from headwater.lake.iceberg_catalog import NAMESPACE, open_catalog
+from headwater.lake.schemas import SYSTEM_TYPE
 from headwater.lake.storage import parse_location
 from headwater.model.records import RecordCounts
 from headwater.model.runs import StagedFile
@@ -39,6 +40,34 @@ def local(uri: str) -> Path:
 
 
 class TestLoading:
+    def test_rows_of_an_archive_say_which_member_they_came_from(self, lake: Lake) -> None:
+        with lake.stage("sales", BATCH, 0, ingested_at=INGESTED_AT) as writer:
+            writer.write(rows("a"), "file-1", "in/1.json")
+            writer.write(rows("b"), "file-1", "in/2.json")
+            writer.write(rows("c"), "file-2")
+        lake.commit("sales", BATCH, writer.result)
+
+        found = {row["_id"]: row[SYSTEM_COLUMN]["member"] for row in lake.scan("sales").to_pylist()}
+        assert found == {"a": "in/1.json", "b": "in/2.json", "c": None}
+
+    def test_a_table_from_before_members_were_kept_learns_them(self, lake: Lake, address: LakeAddress) -> None:
+        system = pa.struct([field for field in SYSTEM_TYPE if field.name != "member"])
+        before = pa.schema([COLUMNS.field("_id").with_nullable(True), (SYSTEM_COLUMN, system)])
+        origin = {"acp_sourceBatchId": LATER, "sourceFileId": "file-0", "rowNumber": 1}
+        catalog = open_catalog(address.iceberg_url, parse_location(address.warehouse))
+        table = catalog.create_table((NAMESPACE, "old"), schema=before)
+        table.append(pa.Table.from_pylist([{"_id": "old", SYSTEM_COLUMN: origin}], schema=before))
+        catalog.close()
+
+        lake.ensure_table("old", COLUMNS)
+        with lake.stage("old", BATCH, 0, ingested_at=INGESTED_AT) as writer:
+            writer.write(rows("new"), "file-1", "1.json")
+        lake.commit("old", BATCH, writer.result)
+
+        found = {row["_id"]: row[SYSTEM_COLUMN] for row in lake.scan("old").to_pylist()}
+        assert (found["old"]["member"], found["new"]["member"]) == (None, "1.json")
+        assert found["old"]["sourceFileId"] == "file-0"
+
     def test_rows_come_back_as_they_were_with_where_they_came_from(self, lake: Lake) -> None:
         load(lake, "sales", BATCH, "a", "b", source_file="file-7")
 
@@ -54,6 +83,7 @@ class TestLoading:
                 "rowNumber": number,
                 "byteOffset": offset,
                 "ingestTime": INGESTED_AT,
+                "member": None,
             }
             for number, offset in ((1, 0), (2, 100))
         ]
