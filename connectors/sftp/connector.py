@@ -26,7 +26,7 @@ from connectors.streams import Blocks, CheckedStream, buffered
 _FAR_SECONDS = 0.01
 """Round trip to a server from which one connection with a small window is too slow."""
 _NEAR_WINDOW_BYTES = 2 * 1024 * 1024
-_FAR_WINDOW_BYTES = 4 * 1024 * 1024
+_FAR_WINDOW_BYTES = 8 * 1024 * 1024
 
 _TYPES_IN_LONG_NAMES = {ord("-"): stat.S_IFREG, ord("d"): stat.S_IFDIR, ord("l"): stat.S_IFLNK}
 
@@ -99,7 +99,7 @@ class SftpConnector:
     def open_file(
         self, path: str, *, offset: int = 0, length: int | None = None, version: str | None = None
     ) -> Iterator[BinaryIO]:
-        """See `Connector.open_file`. At most 2 MiB are read ahead, of a distant server 4 MiB a connection."""
+        """See `Connector.open_file`. At most 2 MiB are read ahead, of a distant server 8 MiB a connection."""
         path = checked_path(path, source=self._source)
         with ExitStack() as handles:
             with self._translated(path):
