@@ -8,8 +8,8 @@ from itertools import islice
 
 from connectors.base import Connector, RemoteFile
 from headwater.catalog.base import utc_now
-from headwater.catalog.ledger import FileVersion
-from headwater.errors import DocumentError
+from headwater.catalog.ledger import MAX_PATH_BYTES, FileVersion
+from headwater.errors import DocumentError, HeadwaterError
 from headwater.flows.completeness import rules_digest
 from headwater.flows.context import RunContext, lease
 from headwater.flows.manifests import MAX_BYTES, parse_manifest
@@ -76,6 +76,7 @@ def look(workspace: Workspace, context: RunContext) -> Listing:
     Raises:
         connectors.errors.ConnectorError: the source cannot be reached, or a folder not listed.
         DocumentError: `source.files` is no pattern.
+        HeadwaterError: the path of a file that the source takes is too long.
     """
     listing = Listing(looked_at=utc_now())
     ready = context.source.ready
@@ -125,9 +126,14 @@ def _add_new(workspace: Workspace, context: RunContext, page: Sequence[RemoteFil
 
 
 def _version(file: RemoteFile) -> FileVersion:
-    return FileVersion(
-        path=stored_path(file.path), size_bytes=file.size_bytes, modified_at=file.modified_at, version=file.version
-    )
+    path = stored_path(file.path)
+    if (size := len(path.encode())) > MAX_PATH_BYTES:
+        raise HeadwaterError(
+            f"the path of a file has {size:,} bytes, and the ledger holds paths of {MAX_PATH_BYTES:,} at most; it "
+            f"begins with {path[:80]!r}. Nothing was taken. Rename the file or its folders, or leave it out with "
+            "`source.files`."
+        )
+    return FileVersion(path=path, size_bytes=file.size_bytes, modified_at=file.modified_at, version=file.version)
 
 
 def _window(workspace: Workspace, context: RunContext) -> Window:
