@@ -18,6 +18,8 @@ from headwater.errors import ConflictError
 from headwater.model.manifest import Expected
 from headwater.model.runs import FileState, SourceFile
 
+MAX_PATH_BYTES = 2_000
+"""A longer path does not fit into the ledger's keys: an entry of PostgreSQL's B-tree has 2,704 bytes at most."""
 _PAGE = 500
 _ORIGINAL = source_file.alias("original")
 _SUPERSEDING = (FileState.CLAIMED.value, FileState.DUPLICATE.value)

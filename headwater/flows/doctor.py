@@ -108,16 +108,13 @@ def _interrupted_removals(workspace: Workspace) -> Iterator[Found]:
 
 
 def _interrupted_reloads(workspace: Workspace) -> Iterator[Found]:
-    losses: dict[tuple[str, str], int] = {}
     for each in workspace.catalog.reloads.interrupted():
-        losses[each.batch_id, each.dataset] = losses.get((each.batch_id, each.dataset), 0) + 1
-    for (batch_id, dataset), count in losses.items():
         yield found(
             Code.INTERRUPTED_RELOAD,
-            batch_id,
-            f"batch {batch_id} of dataset {dataset!r} lost rows to newer versions of its files {count} times, and "
+            each.batch_id,
+            f"batch {each.batch_id} of dataset {each.dataset!r} lost rows to batch {each.superseded_by}, and its "
             "identities and profiles were not brought in line. Mending does that for the dataset.",
-            partial(finish_reloads, workspace, dataset),
+            partial(finish_reloads, workspace, each.dataset),
         )
 
 

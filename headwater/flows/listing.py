@@ -8,7 +8,7 @@ from itertools import islice
 
 from connectors.base import Connector, RemoteFile
 from headwater.catalog.base import utc_now
-from headwater.catalog.ledger import FileVersion
+from headwater.catalog.ledger import MAX_PATH_BYTES, FileVersion
 from headwater.errors import DocumentError
 from headwater.flows.completeness import rules_digest
 from headwater.flows.context import RunContext, lease
@@ -68,6 +68,7 @@ class Listing:
     held: int = 0
     untimed: int = 0
     indistinct: int = 0
+    too_long: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
 
     @property
@@ -86,6 +87,11 @@ class Listing:
             notes.append(
                 f"{self.indistinct} files have neither a time nor a version at this source: a change that keeps "
                 "a file's size is not noticed. An FTP server's times can be used once the account has its `time_zone`"
+            )
+        if self.too_long:
+            notes.append(
+                f"{len(self.too_long)} files were left out: their paths have more than {MAX_PATH_BYTES:,} bytes, which the "
+                f"ledger does not hold. Rename them or their folders; one begins with {min(self.too_long)[:80]!r}"
             )
         if self.orphans:
             markers = "1 marker is" if len(self.orphans) == 1 else f"{len(self.orphans)} markers are"
@@ -144,6 +150,9 @@ def _add_new(workspace: Workspace, context: RunContext, page: Sequence[RemoteFil
             listing.untimed += 1
             continue
         version = version_of(file)
+        if len(version.path.encode()) > MAX_PATH_BYTES:
+            listing.too_long.append(version.path)
+            continue
         listing.indistinct += version.modified_at is None and version.version is None
         if version.modified_by is None or window.holds(version.modified_by):
             wanted.append(version)

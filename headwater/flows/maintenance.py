@@ -37,11 +37,12 @@ def maintain_lake(
             without a table are among them. What was begun can be repeated; `retryable` if each failure is.
     """
     done: list[Maintained] = []
-    chores: dict[str, Callable[[], object]] = {
-        "interrupted removals": partial(finish_removals, workspace),
-        "interrupted reloads of profiles": partial(finish_reloads, workspace),
-        "unfinished transfers": partial(_give_up_transfers, workspace, now or utc_now()),
-    }
+    chores: dict[str, Callable[[], object]] = {}
+    for batch in workspace.catalog.batches.being_removed():
+        chores[f"removal of batch {batch.id}"] = partial(finish_removals, workspace, [batch.id])
+    for dataset in sorted({each.dataset for each in workspace.catalog.reloads.pending()}):
+        chores[f"profiles of dataset {dataset!r}"] = partial(finish_reloads, workspace, dataset)
+    chores["unfinished transfers"] = partial(_give_up_transfers, workspace, now or utc_now())
     for dataset in datasets or workspace.lake.datasets():
         chores[f"dataset {dataset!r}"] = partial(_maintain, workspace, dataset, now or utc_now(), done)
     _do_all(chores, done)

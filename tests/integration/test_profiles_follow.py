@@ -195,7 +195,7 @@ def test_what_a_closed_run_left_is_told_and_ended_by_maintenance_or_the_doctor(s
 
         [finding] = examine(shop.workspace)
         assert (finding.code, finding.subject, finding.mendable) == (Code.INTERRUPTED_RELOAD, old, True)
-        assert "lost rows to newer versions of its files 1 times" in finding.problem
+        assert f"batch {old} of dataset 'shop_events' lost rows to batch {new}" in finding.problem
         ended_by(shop.workspace)
 
         assert catalog.reloads.pending() == []

@@ -1,13 +1,14 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from ulid import ULID
 
 from headwater.catalog.batches import GroupReport
 from headwater.catalog.catalog import Catalog
-from headwater.catalog.ledger import Claim, FileVersion, Verdict
+from headwater.catalog.ledger import MAX_PATH_BYTES, Claim, FileVersion, Verdict
 from headwater.errors import ConflictError, NotFoundError
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.records import RecordCounts
@@ -74,6 +75,21 @@ def test_an_open_run_is_listed_until_it_is_complete(catalog: Catalog) -> None:
     assert found is not None
     assert (found.id, found.state) == (run_id, FlowRunState.NO_NEW_DATA)
     assert catalog.flow_runs.of_dag_run("f", "manual__2") is None
+
+
+def test_the_longest_path_can_be_claimed_and_waited_for(catalog: Catalog) -> None:
+    def longest(character: str) -> FileVersion:
+        path = "".join(sha256(str(number).encode()).hexdigest() for number in range(50))
+        path = (character + path)[: MAX_PATH_BYTES - len(character.encode()) + 1]
+        return FileVersion(path=path, size_bytes=10**18, modified_at=START, version="v" * 300)
+
+    files = [longest("a"), longest("ü")]
+    assert {len(file.path.encode()) for file in files} == {MAX_PATH_BYTES}
+    flow, paths = "f" * 128, {file.path for file in files}
+    catalog.ledger.claim(flow, start_run(catalog), [Claim(id=str(ULID()), file=file, group=0) for file in files])
+    assert catalog.ledger.known(flow, sorted(paths)).keys() == paths
+    catalog.observations.note(flow, files, now=START)
+    assert catalog.observations.paths(flow) == paths
 
 
 def test_a_steps_error_goes_when_the_step_succeeds(catalog: Catalog) -> None:
