@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,14 +13,13 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from connectors.base import RemoteFile
 from connectors.errors import ConnectorError
+from headwater.catalog.ledger import FileVersion
 from headwater.errors import HeadwaterError
-from headwater.flows.arrivals import ArrivalWatch, list_source
+from headwater.flows.arrivals import ArrivalWatch, Standing, list_source, standing
 from headwater.model.documents import Dataflow, Readiness, Source
 
 log = logging.getLogger(__name__)
 
-TOLD: Final = "told"
-"""Key in the asset's state store: digests of the file versions that have fired."""
 FAILURES_UNTIL_RUN: Final = 5
 """A source that could not be listed so often in a row starts a run, which fails with the reason for all to see."""
 
@@ -48,7 +47,7 @@ def arrival_asset(flow: Dataflow) -> Asset:
         marker=source.ready.marker,
         manifest=source.ready.manifest,
     )
-    # Another folder or pattern is another asset: what the old one has told says nothing of it.
+    # Another folder or pattern is another asset: an event of the old one says nothing of it.
     identity = hashlib.blake2b(repr(trigger.serialize()).encode(), digest_size=6).hexdigest()
     return Asset(
         name=f"headwater/arrivals/{flow.name}/{identity}",
@@ -59,10 +58,10 @@ def arrival_asset(flow: Dataflow) -> Asset:
 
 
 class ArrivalTrigger(BaseEventTrigger):
-    """Fires when files that a dataflow takes are complete: at least once for each version of each file.
+    """Fires when files that a dataflow takes are complete, and again as long as no run takes them.
 
-    Dataflows that watch one folder at one pace share one look at it. A repeated event does no harm: the ledger knows
-    what was loaded.
+    Dataflows that watch one folder at one pace share one look at it. Nothing is kept over a restart: the ledger knows
+    what was loaded, and a repeated event does no harm.
 
     The dataflow's name is an argument since Airflow takes triggers of the same arguments for one.
     """
@@ -130,17 +129,20 @@ class ArrivalTrigger(BaseEventTrigger):
             await asyncio.sleep(kwargs["poll_seconds"])
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
-        """Fire for what this dataflow takes. What has fired is remembered after the event, so that none is lost."""
-        watch = ArrivalWatch(self._source(), await self._told())
+        """Fire for what this dataflow takes and has not taken; large folders are judged in a thread."""
+        watch = ArrivalWatch(self._source())
         async for look in shared_stream:
             if look.files is None:
                 if look.failures == FAILURES_UNTIL_RUN:
                     yield _event(arrived=0, failed_looks=look.failures)
                 continue
-            arrived = watch.look(look.files, now=datetime.now(UTC))
+            try:
+                arrived = await asyncio.to_thread(watch.look, look.files, now=datetime.now(UTC), ask=self._ask)
+            except HeadwaterError as error:
+                log.warning("what dataflow %s has taken could not be asked, so it waits: %s", self.flow, error)
+                continue
             if arrived:
                 yield _event(arrived=arrived)
-                await self._remember(watch.told)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """See `BaseTrigger.run`; the same, where looks are not shared."""
@@ -157,15 +159,11 @@ class ArrivalTrigger(BaseEventTrigger):
         )
         return Source(account=self.account, path=self.path, files=self.files, recursive=self.recursive, ready=ready)
 
-    async def _told(self) -> list[str]:
-        if self.asset_state_store is None:
-            return []
-        told = await self.asset_state_store.aget(TOLD, default=[])
-        return [str(digest) for digest in told] if isinstance(told, list) else []
+    def _ask(self, versions: Sequence[FileVersion]) -> Standing:
+        from headwater.orchestration.operators import open_task_workspace
 
-    async def _remember(self, told: list[str]) -> None:
-        if self.asset_state_store is not None:
-            await self.asset_state_store.aset(TOLD, list(told))
+        with open_task_workspace() as workspace:
+            return standing(workspace, self.flow, versions)
 
 
 def _event(**payload: int) -> TriggerEvent:
