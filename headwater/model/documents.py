@@ -363,10 +363,14 @@ class Expectation(Document):
 
     @model_validator(mode="after")
     def _on_the_calendar(self) -> Self:
-        from croniter import croniter
+        from croniter import CroniterBadDateError, croniter
 
         if not croniter.is_valid(self.cron):
             raise ValueError(f"`cron` {self.cron!r} is no cron expression, such as '0 6 * * 1-5'")
+        try:
+            croniter(self.cron).get_next()
+        except CroniterBadDateError:
+            raise ValueError(f"`cron` {self.cron!r} names a day that no calendar has") from None
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
