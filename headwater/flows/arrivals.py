@@ -81,10 +81,12 @@ class ArrivalWatch:
 
     Args:
         source: Which files, and when they count as complete.
+        since: Files from before it are left alone, and those without a time; None for all.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, since: datetime | None = None) -> None:
         self._matches = file_matcher(source)
+        self._since = since
         self._readiness = source.ready
         self._seen: dict[str, datetime] = {}
         self._loaded: set[str] = set()
@@ -117,7 +119,7 @@ class ArrivalWatch:
         versions = {
             _digest(version, self._beside(path, listed)): version
             for path, version in listed.items()
-            if self._matches(path)
+            if self._matches(path) and self._is_new(version)
         }
         self._seen = {digest: self._seen.get(digest, now) for digest in versions}
         self._loaded &= versions.keys()
@@ -145,6 +147,11 @@ class ArrivalWatch:
         self._told |= untaken
         self._took = False
         return len(untaken)
+
+    def _is_new(self, version: FileVersion) -> bool:
+        if self._since is None:
+            return True
+        return version.modified_at is not None and version.modified_at > self._since
 
     def _beside(self, path: str, listed: Mapping[str, FileVersion]) -> list[FileVersion]:
         """The marker and the manifest of a file, as far as they are there."""

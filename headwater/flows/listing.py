@@ -132,10 +132,11 @@ def _version(file: RemoteFile) -> FileVersion:
 
 
 def _window(workspace: Workspace, context: RunContext) -> Window:
-    """The request's window; on a schedule without backfill, only what came after its start (sources.md, section 6)."""
+    """The request's window; without backfill, a run by itself has the start (sources.md, section 6)."""
     request, schedule = context.request, context.flow.schedule
     start = request.window_start
-    if start is None and request.trigger == "scheduled" and schedule.frequency != "once" and not schedule.backfill:
+    by_itself = request.trigger in ("scheduled", "asset")
+    if start is None and by_itself and schedule.frequency != "once" and not schedule.backfill:
         start = schedule.start or workspace.catalog.flow_runs.first_started_at(context.flow.name)
     return Window(start=start, end=request.window_end)
 

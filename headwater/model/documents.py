@@ -341,6 +341,8 @@ class Schedule(Document):
             raise ValueError(f"`interval` with `minute` is at least 15, not {self.interval}")
         if self.interval != 1 and (self.frequency is None or self.frequency == "once"):
             raise ValueError("`interval` does not go with `once`, `cron` or `on_arrival`")
+        if self.on_arrival and not self.backfill and self.start is None:
+            raise ValueError("`on_arrival` with `backfill: false` needs `start`: files from before it are left alone")
         return self
 
 

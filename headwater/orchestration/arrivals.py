@@ -46,6 +46,7 @@ def arrival_asset(flow: Dataflow) -> Asset:
         settle_seconds=source.ready.settle_seconds,
         marker=source.ready.marker,
         manifest=source.ready.manifest,
+        since=schedule.start.isoformat() if schedule.start is not None and not schedule.backfill else None,
     )
     # Another folder or pattern is another asset: an event of the old one says nothing of it.
     identity = hashlib.blake2b(repr(trigger.serialize()).encode(), digest_size=6).hexdigest()
@@ -79,6 +80,7 @@ class ArrivalTrigger(BaseEventTrigger):
         settle_seconds: int,
         marker: str | None = None,
         manifest: str | None = None,
+        since: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base has no types here
         self.flow = flow
@@ -91,6 +93,7 @@ class ArrivalTrigger(BaseEventTrigger):
         self.settle_seconds = settle_seconds
         self.marker = marker
         self.manifest = manifest
+        self.since = since
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """See `BaseTrigger.serialize`."""
@@ -105,6 +108,7 @@ class ArrivalTrigger(BaseEventTrigger):
             "settle_seconds",
             "marker",
             "manifest",
+            "since",
         )
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
@@ -130,7 +134,8 @@ class ArrivalTrigger(BaseEventTrigger):
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
         """Fire for what this dataflow takes and has not taken; large folders are judged in a thread."""
-        watch = ArrivalWatch(self._source())
+        since = datetime.fromisoformat(self.since) if self.since is not None else None
+        watch = ArrivalWatch(self._source(), since=since)
         async for look in shared_stream:
             if look.files is None:
                 if look.failures == FAILURES_UNTIL_RUN:

@@ -62,6 +62,13 @@ def test_files_of_other_names_and_ignored_ones_are_not_told() -> None:
     assert Watched().look(*others) == 0
 
 
+def test_files_from_before_the_start_are_not_told() -> None:
+    watched = Watched(watch=ArrivalWatch(SOURCE, since=NOW - timedelta(hours=1)))
+    assert watched.look(FILE, replace(FILE, path="/out/untimed.csv", modified_at=None)) == 0
+    later = replace(FILE, path="/out/later.csv", modified_at=NOW - timedelta(minutes=59))
+    assert watched.look(FILE, later) == 1
+
+
 def test_a_file_is_told_when_it_has_settled() -> None:
     watched = Watched()
     growing = replace(FILE, modified_at=NOW)
