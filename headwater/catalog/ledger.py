@@ -22,7 +22,10 @@ MAX_PATH_BYTES = 2_000
 """A longer path does not fit into the ledger's keys: an entry of PostgreSQL's B-tree has 2,704 bytes at most."""
 _PAGE = 500
 _ORIGINAL = source_file.alias("original")
+_EARLIER = source_file.alias("earlier")
+_EARLIER_RUN = flow_run.alias("earlier_run")
 _SUPERSEDING = (FileState.CLAIMED.value, FileState.DUPLICATE.value)
+_CAME = (FileState.CLAIMED.value, FileState.LOADED.value, FileState.SUPERSEDED.value, FileState.RELEASED.value)
 _TAKEN = (FileState.CLAIMED.value, FileState.LOADED.value, FileState.DUPLICATE.value)
 
 
@@ -136,19 +139,29 @@ class Ledger(Store):
             query = query.where(source_file.c.group_number == group)
         return [_source_file(row) for row in self._all(query.order_by(source_file.c.path, source_file.c.id))]
 
-    def taken_since(self, flow: str, moment: datetime) -> int:
-        """How many file versions the dataflow's runs have taken that began after a moment (aware)."""
+    def came(self, flow: str, *, after: datetime, until: datetime) -> int:
+        """How many new files the dataflow's runs held that began in a time (aware, half open: `after < time <= until`).
+
+        Also those of batches that failed. Not versions that an earlier run held, copies of loaded bytes, or files that
+        were loaded anew; a file that was given back, and taken again in the same time, counts once.
+        """
+        columns = (source_file.c.path, source_file.c.sha256, source_file.c.state, source_file.c.supersedes)
         query = (
-            sa.select(sa.func.count())
+            sa.select(*columns, flow_run.c.request)
             .select_from(source_file.join(flow_run, flow_run.c.id == source_file.c.flow_run_id))
             .where(
                 flow_run.c.flow == flow,
-                flow_run.c.started_at > moment,
-                source_file.c.state.not_in((FileState.RELEASED.value, FileState.CHECKED.value)),
+                flow_run.c.started_at > after,
+                flow_run.c.started_at <= until,
+                source_file.c.state.in_(_CAME),
+                ~_was_held_until(after),
             )
         )
-        with self._read() as connection:
-            return int(connection.execute(query).scalar_one())
+        rows = [row for row in self._all(query) if not (row["supersedes"] and row["request"].get("reprocess"))]
+        held = [row for row in rows if row["state"] != FileState.RELEASED]
+        paths, contents = {row["path"] for row in held}, {row["sha256"] or row["path"] for row in held}
+        given_back = {row["path"] for row in rows if row["path"] not in paths and row["sha256"] not in contents}
+        return len(contents) + len(given_back)
 
     def superseded_by(self, flow_run_id: str) -> list[str]:
         """Ids of the earlier file versions whose rows the run's files replace, once `confirm_superseded` was called."""
@@ -367,6 +380,22 @@ def _has_same_bytes(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]
             _ORIGINAL.c.flow == source_file.c.flow,
             _ORIGINAL.c.sha256 == source_file.c.sha256,
             _ORIGINAL.c.size_bytes == source_file.c.size_bytes,
+        )
+        .exists()
+    )
+
+
+def _was_held_until(moment: datetime) -> sa.ColumnElement[bool]:
+    """For a file version: whether a run of its dataflow that began by then held the same version."""
+    return (
+        sa.select(_EARLIER.c.id)
+        .join(_EARLIER_RUN, _EARLIER_RUN.c.id == _EARLIER.c.flow_run_id)
+        .where(
+            _EARLIER.c.flow == source_file.c.flow,
+            _EARLIER.c.path == source_file.c.path,
+            _EARLIER.c.signature == source_file.c.signature,
+            _EARLIER.c.state != FileState.CHECKED.value,
+            _EARLIER_RUN.c.started_at <= moment,
         )
         .exists()
     )

@@ -1,14 +1,45 @@
-"""Which files of a source have arrived since somebody looked last: what a dataflow with `on_arrival` waits for."""
+"""Which files of a source wait for a run: what a dataflow with `on_arrival` runs for."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from connectors.base import RemoteFile
 from headwater.catalog.ledger import FileVersion
+from headwater.flows.begin import is_dead
 from headwater.flows.selection import file_matcher, marker_of, orphaned_markers, seconds_to_wait, version_of
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Source
+from headwater.model.runs import FileState
+
+ASK_AGAIN: Final = timedelta(minutes=1)
+"""The ledger is not asked more often what became of files that were told."""
+FIRST_PAUSE: Final = timedelta(minutes=10)
+LONGEST_PAUSE: Final = timedelta(hours=6)
+"""Files that no run took are told again after the first pause, and then after pauses that double up to the longest."""
+LOADED_FOR: Final = timedelta(hours=1)
+"""So long the ledger is not asked again about files that it calls loaded: a revert may give them back."""
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How file versions stand with a dataflow, by their paths; of the others, the catalog knows nothing.
+
+    Attributes:
+        loaded: Those that need no run any more.
+        held: Those that a living run holds.
+        waiting: Those that a run saw and left alone, since they are not complete.
+    """
+
+    loaded: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
+    waiting: frozenset[str] = frozenset()
+
+
+Ask = Callable[[Sequence[FileVersion]], Standing]
 
 
 def list_source(workspace: Workspace, account: str, path: str, *, recursive: bool) -> list[RemoteFile]:
@@ -22,48 +53,106 @@ def list_source(workspace: Workspace, account: str, path: str, *, recursive: boo
         return list(connector.list_files(path, recursive=recursive))
 
 
-class ArrivalWatch:
-    """Tells each version of a dataflow's files once, as soon as it is complete.
+def standing(workspace: Workspace, flow: str, versions: Sequence[FileVersion]) -> Standing:
+    """How versions stand with a dataflow. What a run holds that died is held by nobody."""
+    catalog = workspace.catalog
+    known = catalog.ledger.known(flow, [version.path for version in versions])
+    states = {
+        version.path: {state for _, state in known.get(version.path, {}).get(version.signature, ())}
+        for version in versions
+    }
+    held = {path for path, found in states.items() if FileState.CLAIMED in found}
+    if held and any(is_dead(holder, until) for _, holder, until in catalog.flow_runs.open_runs(flow)):
+        held = set()
+    return Standing(
+        loaded=frozenset(path for path, found in states.items() if found - {FileState.CLAIMED}),
+        held=frozenset(held),
+        waiting=frozenset(catalog.observations.paths(flow) & states.keys()),
+    )
 
-    What was told is remembered as short digests, of the versions that the source still has: `told` can be kept and
-    given to the next watch. A marker or manifest that comes or changes beside a file makes a version of it that is told
-    again: what they say, and the ledger, are the flow run's business.
+
+class ArrivalWatch:
+    """Tells of files that are complete and that no run has taken: the ledger decides which these are.
+
+    What was told is remembered only to tell it once. It is told again when a run left files for the next one, and,
+    after growing pauses, as long as no run takes it: the event may have been lost, the run may have failed, or what the
+    file waits for may be overdue. A new watch, as after a restart, asks the ledger about all files.
 
     Args:
         source: Which files, and when they count as complete.
-        told: Digests of versions that were told before.
+        since: Files from before it are left alone, and those without a time; None for all.
     """
 
-    def __init__(self, source: Source, told: Collection[str] = ()) -> None:
+    def __init__(self, source: Source, *, since: datetime | None = None) -> None:
         self._source = source
         self._matches = file_matcher(source)
+        self._since = since
         self._readiness = source.ready
-        self._told = set(told)
         self._seen: dict[str, datetime] = {}
+        self._loaded: set[str] = set()
+        self._loaded_until = self._ask_at = self._tell_at = _LONG_AGO
+        self._told: set[str] = set()
+        self._pause = FIRST_PAUSE
+        self._took = False
 
-    @property
-    def told(self) -> list[str]:
-        """Digests of the versions that were told and are still there, in order."""
-        return sorted(self._told)
+    def look(self, files: Sequence[RemoteFile], *, now: datetime, ask: Ask) -> int:
+        """How many versions in this listing a run is to be started for.
 
-    def look(self, files: Sequence[RemoteFile], *, now: datetime) -> int:
-        """How many versions in this listing are complete and were not told before; they count as told now."""
+        Args:
+            files: All files of the source's folder.
+            now: The time of the look.
+            ask: How versions stand; what it raises is raised, and the next look asks anew.
+        """
+        complete = self._complete(files, now)
+        if now >= self._loaded_until:
+            self._loaded, self._loaded_until = set(), now + LOADED_FOR
+        open_versions = {digest: version for digest, version in complete.items() if digest not in self._loaded}
+        if not open_versions or (open_versions.keys() <= self._told and now < self._ask_at):
+            return 0
+        found = ask(list(open_versions.values()))
+        self._ask_at = now + ASK_AGAIN
+        return self._tell(open_versions, found, now)
+
+    def _complete(self, files: Sequence[RemoteFile], now: datetime) -> dict[str, FileVersion]:
+        """The versions that no longer change, by digest. What is gone is forgotten."""
         listed = {file.path: version_of(file) for file in files}
         orphans = orphaned_markers(listed, self._source)
         versions = {
             _digest(version, self._beside(path, listed)): version
             for path, version in listed.items()
-            if self._matches(path) and path not in orphans
+            if self._matches(path) and path not in orphans and self._is_new(version)
         }
         self._seen = {digest: self._seen.get(digest, now) for digest in versions}
-        arrived = {
-            digest
+        self._loaded &= versions.keys()
+        self._told &= versions.keys()
+        return {
+            digest: version
             for digest, version in versions.items()
-            if digest not in self._told
-            and not seconds_to_wait(version.modified_by, self._seen[digest], now=now, readiness=self._readiness)
+            if not seconds_to_wait(version.modified_by, self._seen[digest], now=now, readiness=self._readiness)
         }
-        self._told = (self._told & versions.keys()) | arrived
-        return len(arrived)
+
+    def _tell(self, versions: Mapping[str, FileVersion], found: Standing, now: datetime) -> int:
+        loaded = {digest for digest, version in versions.items() if version.path in found.loaded}
+        held = {digest for digest, version in versions.items() if version.path in found.held} - loaded
+        self._took |= bool(loaded & self._told)
+        self._loaded |= loaded
+        self._told = (self._told | held) - loaded
+        untaken = versions.keys() - loaded - held
+        new = untaken - self._told
+        left = self._took and any(versions[digest].path not in found.waiting for digest in untaken)
+        overdue = not held and now >= self._tell_at
+        if not untaken or not (new or (left and not held) or overdue):
+            return 0
+        self._pause = FIRST_PAUSE if new or left else min(2 * self._pause, LONGEST_PAUSE)
+        self._tell_at = now + self._pause
+        self._told |= untaken
+        self._took = False
+        return len(untaken)
+
+    def _is_new(self, version: FileVersion) -> bool:
+        if self._since is None:
+            return True
+        return version.modified_by is not None and version.modified_by > self._since
 
     def _beside(self, path: str, listed: Mapping[str, FileVersion]) -> list[FileVersion]:
         """The marker and the manifest of a file, as far as they are there."""

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,7 +20,7 @@ from headwater.flows.readiness import overdue_message
 from headwater.flows.removal import check_replaced
 from headwater.flows.selection import MAX_FILES, into_groups
 from headwater.flows.workspace import Workspace
-from headwater.model.documents import Dataflow, RunRequest
+from headwater.model.documents import Dataflow, Readiness, RunRequest
 from headwater.model.runs import ErrorSummary, FileState, SourceFile
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 READINESS = "readiness"
 """The step under which a run remembers files that are incomplete for too long."""
 LONGEST_WAIT_SECONDS = 600.0
-"""A run does not wait longer than this for files to settle."""
+"""A run does not wait longer than this for files to settle, unless there is none after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +81,17 @@ def discover_files(workspace: Workspace, run_id: str) -> Discovery:
     return discovery
 
 
+def patience_seconds(flow: Dataflow, request: RunRequest, readiness: Readiness) -> float:
+    """How long a run waits for files that are too young: not at all where a next one comes by itself."""
+    enough = float(readiness.settle_seconds * 2)
+    if flow.schedule.frequency == "once":
+        return enough
+    return min(enough, LONGEST_WAIT_SECONDS) if request.trigger in ("manual", "asset") else 0.0
+
+
 def _find_files(workspace: Workspace, context: RunContext) -> Listing:
     """The new files. One that is too young is left for the next run; where there may be none, this run waits for it."""
-    last_of_its_kind = context.flow.schedule.frequency == "once" or context.request.trigger in ("manual", "asset")
-    patience = min(context.source.ready.settle_seconds * 2, LONGEST_WAIT_SECONDS) if last_of_its_kind else 0.0
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + patience_seconds(context.flow, context.request, context.source.ready)
     while True:
         listing = look(workspace, context)
         remaining = deadline - time.monotonic()
@@ -98,11 +105,8 @@ def _find_files(workspace: Workspace, context: RunContext) -> Listing:
 
 
 def _take(workspace: Workspace, context: RunContext, listing: Listing) -> Discovery:
-    candidates = sorted(listing.ready, key=lambda candidate: candidate.file.path)
-    notes = listing.notes()
-    if len(candidates) > MAX_FILES:
-        notes.append(f"{len(candidates) - MAX_FILES} files are left for the next run; a batch takes {MAX_FILES}")
-        candidates = candidates[:MAX_FILES]
+    candidates, left = of_one_batch(context.flow, listing.ready)
+    notes = listing.notes() + left
     large = divide_large_files(workspace, context, candidates)
     notes += large.notes
     claims = _claims(candidates, large, workspace.settings.group_bytes)
@@ -118,6 +122,15 @@ def _take(workspace: Workspace, context: RunContext, listing: Listing) -> Discov
         bytes=sum(file.size_bytes or 0 for file in files),
         notes=notes,
     )
+
+
+def of_one_batch(flow: Dataflow, candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[str]]:
+    """The files that one batch takes, by path, and a remark on those that are left: none where no run follows."""
+    taken = sorted(candidates, key=lambda candidate: candidate.file.path)
+    left = len(taken) - MAX_FILES
+    if left <= 0 or flow.schedule.frequency == "once":
+        return taken, []
+    return taken[:MAX_FILES], [f"{left} files are left for the next run; a batch takes {MAX_FILES}"]
 
 
 def _claims(candidates: list[Candidate], large: LargeFiles, group_bytes: int) -> list[Claim]:

@@ -2,13 +2,13 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Final, cast
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 
 from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
@@ -16,7 +16,7 @@ from headwater.flows.events import file_event
 from headwater.flows.notifications import enqueue
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, Expectation
-from headwater.model.runs import FlowRun
+from headwater.model.runs import FileState, FlowRun, FlowRunState, SourceFile
 from headwater.notify.events import FileEventCode
 from headwater.settings import Settings
 
@@ -26,67 +26,96 @@ MAX_PATHS: Final = 20
 """How many paths one event names."""
 
 
-def due_times(expect: Expectation, now: datetime) -> tuple[datetime, datetime]:
-    """The last time at which files were due, and the time before it, both aware UTC.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueTime:
+    """A time at which files were due, with the times before and after it, all aware UTC."""
+
+    before: datetime
+    due: datetime
+    after: datetime
+
+
+def due_time(expect: Expectation, now: datetime) -> DueTime:
+    """The last time at which files were due, which may be now.
 
     A local time that a change of clocks leaves out is the first one after the gap; one that it repeats is due once,
     the first time.
     """
     zone = ZoneInfo(expect.timezone)
-    ticks = croniter(expect.cron, now.astimezone(zone))
-    last, before = islice(_first_times(ticks, zone), 2)
-    return before, last
+    next_second = now.replace(microsecond=0) + timedelta(seconds=1)
+    ticks = croniter(expect.cron, next_second.astimezone(zone))
+    due = _first_time(ticks.get_prev, zone)
+    before = _first_time(ticks.get_prev, zone)
+    after = _first_time(croniter(expect.cron, due.astimezone(zone)).get_next, zone)
+    return DueTime(before=before, due=due, after=after)
 
 
-def _first_times(ticks: croniter, zone: ZoneInfo) -> Iterator[datetime]:
-    """The ticks backwards, in UTC, without the second of two equal local times."""
+def _first_time(step: Callable[[type[datetime]], object], zone: ZoneInfo) -> datetime:
+    """The next tick in that direction, in UTC, leaving out the second of two equal local times."""
     while True:
-        tick = cast(datetime, ticks.get_prev(datetime)).astimezone(UTC)
+        tick = cast(datetime, step(datetime)).astimezone(UTC)
         if not tick.astimezone(zone).fold:
-            yield tick
+            return tick
 
 
 def check_expectations(workspace: Workspace, flows: Iterable[Dataflow], *, now: datetime | None = None) -> list[str]:
     """Tell of files that are late or missing, each once; returns what was told, for people.
 
     A file that a run takes within `missing_minutes` after a due time belongs to that one, a later file to the next.
-    Dataflows that are switched off, and due times from before their first run, are passed over.
+    Dataflows that are switched off, and due times from before their first run, are passed over. One whose calendar
+    cannot be followed is logged, and keeps no other from being checked.
     """
     now = now or utc_now()
     told = []
     for flow in flows:
-        if flow.expect is not None and flow.enabled:
+        if flow.expect is None or not flow.enabled:
+            continue
+        try:
             told += _check(workspace, flow, flow.expect, now)
+        except CroniterError as error:
+            log.error("dataflow %s: its `expect.cron` %r cannot be followed: %s", flow.name, flow.expect.cron, error)  # noqa: TRY400 - the message says it all
     return told
 
 
 def _check(workspace: Workspace, flow: Dataflow, expect: Expectation, now: datetime) -> list[str]:
-    before, due = due_times(expect, now)
+    """Each event is told of the last due time from so long before that it is due itself, which may not be the last."""
     first = workspace.catalog.flow_runs.first_started_at(flow.name)
-    came = workspace.catalog.ledger.taken_since(flow.name, _last_moment(expect, before, due))
-    if came >= expect.files or first is None or first > due:
+    if first is None:
         return []
-    codes: list[FileEventCode] = []
-    if now >= due + timedelta(minutes=expect.late_minutes):
-        codes.append("sources_file_late")
-    if now >= due + timedelta(minutes=expect.missing_minutes):
-        codes.append("sources_file_missing")
-    facts = {"dueAt": due.isoformat(), "filesExpected": expect.files, "filesCame": came}
-    subject = _subject(flow.name, due)
+    told: list[str] = []
+    limits: tuple[tuple[FileEventCode, int], ...] = (
+        ("sources_file_late", expect.late_minutes),
+        ("sources_file_missing", expect.missing_minutes),
+    )
+    for code, minutes in limits:
+        time = due_time(expect, now - timedelta(minutes=minutes))
+        if first <= time.due:
+            told += _tell_absent(workspace, flow, expect, code, time, now)
+    return told
+
+
+def _tell_absent(
+    workspace: Workspace, flow: Dataflow, expect: Expectation, code: FileEventCode, time: DueTime, now: datetime
+) -> list[str]:
+    came = workspace.catalog.ledger.came(
+        flow.name,
+        after=_last_moment(expect, time.before, time.due),
+        until=_last_moment(expect, time.due, time.after),
+    )
+    if came >= expect.files:
+        return []
+    facts = {"dueAt": time.due.isoformat(), "filesExpected": expect.files, "filesCame": came}
+    event = file_event(workspace.settings, code, flow, subject=_subject(flow.name, time.due), now=now, facts=facts)
     with workspace.catalog.transaction() as stores:
-        told = [
-            code
-            for code in codes
-            if enqueue(stores, file_event(workspace.settings, code, flow, subject=subject, now=now, facts=facts), flow)
-        ]
-    for code in told:
-        log.warning("dataflow %s: %s, %d of %d files due at %s came", flow.name, code, came, expect.files, due)
-    return [f"{flow.name}: {code}, {came} of {expect.files} files due at {due:%Y-%m-%d %H:%M} UTC" for code in told]
+        if not enqueue(stores, event, flow):
+            return []
+    log.warning("dataflow %s: %s, %d of %d files due at %s came", flow.name, code, came, expect.files, time.due)
+    return [f"{flow.name}: {code}, {came} of {expect.files} files due at {time.due:%Y-%m-%d %H:%M} UTC"]
 
 
-def _last_moment(expect: Expectation, before: datetime, due: datetime) -> datetime:
-    """Until when files counted for the due time before: at most halfway, so that a file on time counts for its own."""
-    return before + min(timedelta(minutes=expect.missing_minutes), (due - before) / 2)
+def _last_moment(expect: Expectation, due: datetime, after: datetime) -> datetime:
+    """Until when files count for a due time: at most halfway, so that a file on time counts for its own."""
+    return due + min(timedelta(minutes=expect.missing_minutes), (after - due) / 2)
 
 
 def _subject(flow: str, due: datetime) -> str:
@@ -98,7 +127,7 @@ def tell_small_files(settings: Settings, stores: Stores, run: FlowRun, flow: Dat
     """Tell of a run's files that are empty or smaller than expected, in the caller's transaction."""
     if flow.expect is None:
         return
-    files = [file for file in stores.ledger.of_run(run.id) if file.size_bytes is not None]
+    files = [file for file in stores.ledger.of_run(run.id) if file.size_bytes is not None and _was_read(file, run)]
     empty = [file.path for file in files if file.size_bytes == 0]
     short = [file.path for file in files if 0 < (file.size_bytes or 0) < flow.expect.min_bytes]
     too_few = bool(files) and not run.errors and run.counts.read < flow.expect.min_records
@@ -113,6 +142,13 @@ def tell_small_files(settings: Settings, stores: Stores, run: FlowRun, flow: Dat
             "recordsExpected": flow.expect.min_records,
         }
         _tell(settings, stores, run, flow, "sources_file_short", facts)
+
+
+def _was_read(file: SourceFile, run: FlowRun) -> bool:
+    """Whether the run's records come from the file: not if it was a copy of a loaded one, or given back as it grew."""
+    if run.state is FlowRunState.FAILED:
+        return file.state is FileState.RELEASED and file.sha256 is not None
+    return file.state is FileState.LOADED
 
 
 def _tell(

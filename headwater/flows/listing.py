@@ -90,8 +90,8 @@ class Listing:
             )
         if self.too_long:
             notes.append(
-                f"{len(self.too_long)} files were left out: their paths have more than {MAX_PATH_BYTES:,} bytes, which the "
-                f"ledger does not hold. Rename them or their folders; one begins with {min(self.too_long)[:80]!r}"
+                f"{len(self.too_long)} files were left out: their paths have more than {MAX_PATH_BYTES:,} bytes, which "
+                f"the ledger does not hold. Rename them or their folders; one begins with {min(self.too_long)[:80]!r}"
             )
         if self.orphans:
             markers = "1 marker is" if len(self.orphans) == 1 else f"{len(self.orphans)} markers are"
@@ -170,10 +170,11 @@ def _add_new(workspace: Workspace, context: RunContext, page: Sequence[RemoteFil
 
 
 def _window(workspace: Workspace, context: RunContext) -> Window:
-    """The request's window; on a schedule without backfill, only what came after its start (sources.md, section 6)."""
+    """The request's window; without backfill, a run by itself has the start (sources.md, section 6)."""
     request, schedule = context.request, context.flow.schedule
     start = request.window_start
-    if start is None and request.trigger == "scheduled" and schedule.frequency != "once" and not schedule.backfill:
+    by_itself = request.trigger in ("scheduled", "asset")
+    if start is None and by_itself and schedule.frequency != "once" and not schedule.backfill:
         start = schedule.start or workspace.catalog.flow_runs.first_started_at(context.flow.name)
     return Window(start=start, end=request.window_end)
 

@@ -370,6 +370,8 @@ class Schedule(Document):
             raise ValueError(f"`interval` with `minute` is at least 15, not {self.interval}")
         if self.interval != 1 and (self.frequency is None or self.frequency == "once"):
             raise ValueError("`interval` does not go with `once`, `cron` or `on_arrival`")
+        if self.on_arrival and not self.backfill and self.start is None:
+            raise ValueError("`on_arrival` with `backfill: false` needs `start`: files from before it are left alone")
         return self
 
 
@@ -392,10 +394,14 @@ class Expectation(Document):
 
     @model_validator(mode="after")
     def _on_the_calendar(self) -> Self:
-        from croniter import croniter
+        from croniter import CroniterBadDateError, croniter
 
         if not croniter.is_valid(self.cron):
             raise ValueError(f"`cron` {self.cron!r} is no cron expression, such as '0 6 * * 1-5'")
+        try:
+            croniter(self.cron).get_next()
+        except CroniterBadDateError:
+            raise ValueError(f"`cron` {self.cron!r} names a day that no calendar has") from None
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):

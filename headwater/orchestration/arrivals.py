@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,8 +14,9 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from connectors.base import RemoteFile
 from connectors.errors import ConnectorError
+from headwater.catalog.ledger import FileVersion
 from headwater.errors import HeadwaterError
-from headwater.flows.arrivals import ArrivalWatch, list_source
+from headwater.flows.arrivals import ArrivalWatch, Standing, list_source, standing
 from headwater.model.documents import Dataflow, Readiness, Source
 from headwater.orchestration.looks import Looks
 
@@ -23,8 +24,6 @@ log = logging.getLogger(__name__)
 
 _LOOKS: Final = Looks()
 
-TOLD: Final = "told"
-"""Key in the asset's state store: digests of the file versions that have fired."""
 FAILURES_UNTIL_RUN: Final = 5
 """A source that could not be listed so often in a row starts a run, which fails with the reason for all to see."""
 
@@ -51,8 +50,9 @@ def arrival_asset(flow: Dataflow) -> Asset:
         settle_seconds=source.ready.settle_seconds,
         marker=source.ready.marker,
         manifest=source.ready.manifest,
+        since=schedule.start.isoformat() if schedule.start is not None and not schedule.backfill else None,
     )
-    # Another folder or pattern is another asset: what the old one has told says nothing of it.
+    # Another folder or pattern is another asset: an event of the old one says nothing of it.
     identity = hashlib.blake2b(repr(trigger.serialize()).encode(), digest_size=6).hexdigest()
     return Asset(
         name=f"headwater/arrivals/{flow.name}/{identity}",
@@ -63,10 +63,10 @@ def arrival_asset(flow: Dataflow) -> Asset:
 
 
 class ArrivalTrigger(BaseEventTrigger):
-    """Fires when files that a dataflow takes are complete: at least once for each version of each file.
+    """Fires when files that a dataflow takes are complete, and again as long as no run takes them.
 
-    Dataflows that watch one folder at one pace share one look at it. A repeated event does no harm: the ledger knows
-    what was loaded.
+    Dataflows that watch one folder at one pace share one look at it. Nothing is kept over a restart: the ledger knows
+    what was loaded, and a repeated event does no harm.
 
     The dataflow's name is an argument since Airflow takes triggers of the same arguments for one.
     """
@@ -84,6 +84,7 @@ class ArrivalTrigger(BaseEventTrigger):
         settle_seconds: int,
         marker: str | None = None,
         manifest: str | None = None,
+        since: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base has no types here
         self.flow = flow
@@ -96,6 +97,7 @@ class ArrivalTrigger(BaseEventTrigger):
         self.settle_seconds = settle_seconds
         self.marker = marker
         self.manifest = manifest
+        self.since = since
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """See `BaseTrigger.serialize`."""
@@ -110,6 +112,7 @@ class ArrivalTrigger(BaseEventTrigger):
             "settle_seconds",
             "marker",
             "manifest",
+            "since",
         )
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
@@ -135,17 +138,21 @@ class ArrivalTrigger(BaseEventTrigger):
             await asyncio.sleep(kwargs["poll_seconds"])
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
-        """Fire for what this dataflow takes. What has fired is remembered after the event, so that none is lost."""
-        watch = ArrivalWatch(self._source(), await self._told())
+        """Fire for what this dataflow takes and has not taken; large folders are judged in a thread."""
+        since = datetime.fromisoformat(self.since) if self.since is not None else None
+        watch = ArrivalWatch(self._source(), since=since)
         async for look in shared_stream:
             if look.files is None:
                 if look.failures == FAILURES_UNTIL_RUN:
                     yield _event(arrived=0, failed_looks=look.failures)
                 continue
-            arrived = watch.look(look.files, now=datetime.now(UTC))
+            try:
+                arrived = await asyncio.to_thread(watch.look, look.files, now=datetime.now(UTC), ask=self._ask)
+            except HeadwaterError as error:
+                log.warning("what dataflow %s has taken could not be asked, so it waits: %s", self.flow, error)
+                continue
             if arrived:
                 yield _event(arrived=arrived)
-                await self._remember(watch.told)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """See `BaseTrigger.run`; the same, where looks are not shared."""
@@ -162,15 +169,11 @@ class ArrivalTrigger(BaseEventTrigger):
         )
         return Source(account=self.account, path=self.path, files=self.files, recursive=self.recursive, ready=ready)
 
-    async def _told(self) -> list[str]:
-        if self.asset_state_store is None:
-            return []
-        told = await self.asset_state_store.aget(TOLD, default=[])
-        return [str(digest) for digest in told] if isinstance(told, list) else []
+    def _ask(self, versions: Sequence[FileVersion]) -> Standing:
+        from headwater.orchestration.operators import open_task_workspace
 
-    async def _remember(self, told: list[str]) -> None:
-        if self.asset_state_store is not None:
-            await self.asset_state_store.aset(TOLD, list(told))
+        with open_task_workspace() as workspace:
+            return standing(workspace, self.flow, versions)
 
 
 def _event(**payload: int) -> TriggerEvent:

@@ -188,9 +188,10 @@ def test_a_window_takes_what_was_modified_inside_it(luma: Installation) -> None:
 
 def test_without_backfill_old_files_are_never_taken(luma: Installation) -> None:
     luma.put_samples()
-    schedule = {"frequency": "day", "start": "2026-11-01T00:00:00Z", "backfill": False}
-    flow = Dataflow.from_json(luma.flow(LOYALTY).to_json() | {"schedule": schedule})
-    assert luma.run(LOYALTY, flow, trigger="scheduled").state is FlowRunState.NO_NEW_DATA
+    start = {"start": "2026-11-01T00:00:00Z", "backfill": False}
+    for trigger, schedule in (("scheduled", {"frequency": "day"}), ("asset", {"on_arrival": True})):
+        flow = Dataflow.from_json(luma.flow(LOYALTY).to_json() | {"schedule": schedule | start})
+        assert luma.run(LOYALTY, flow, trigger=trigger).state is FlowRunState.NO_NEW_DATA
 
 
 def test_wrong_format_options_are_named(luma: Installation) -> None:

@@ -24,6 +24,6 @@ def test_a_path_that_is_too_long_is_left_out_and_holds_nothing_up(tmp_path: Path
         assert (run.state, run.counts.loaded) == (FlowRunState.SUCCESS, 1)
         [note] = [note for note in run.notes if "left out" in note]
         assert note.startswith(
-            "1 files were left out: their paths have more than 2,000 bytes, which the ledger does not hold. Rename them "
-            "or their folders; one begins with '"
+            "1 files were left out: their paths have more than 2,000 bytes, which the ledger does not hold. Rename "
+            "them or their folders; one begins with '"
         )

@@ -8,6 +8,7 @@ import pytest
 from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
 from airflow.serialization.encoders import encode_trigger
 from airflow.triggers.base import BaseEventTrigger
+from pydantic import ValidationError
 
 from headwater.model.documents import Dataflow
 from headwater.orchestration import dataflow_dag, load_dags
@@ -176,6 +177,14 @@ def test_a_dataflow_that_runs_on_arrival_watches_its_files() -> None:
     assert ArrivalTrigger(**arguments).serialize() == first.serialize()
     _, guarded = watching(ready={"marker": "{file}.ok", "manifest": "SUMS"}).serialize()
     assert (guarded["marker"], guarded["manifest"]) == ("{file}.ok", "SUMS")
+
+
+def test_without_backfill_files_from_before_the_start_are_not_watched() -> None:
+    schedule = {"on_arrival": True, "start": "2026-11-20T00:00:00Z", "backfill": False}
+    [watcher] = arrival_asset(dataflow(schedule=schedule)).watchers
+    assert watcher.trigger.serialize()[1]["since"] == "2026-11-20T00:00:00+00:00"
+    with pytest.raises(ValidationError, match="`on_arrival` with `backfill: false` needs `start`"):
+        dataflow(schedule={"on_arrival": True, "backfill": False})
 
 
 def test_dataflows_with_the_same_source_have_triggers_of_their_own() -> None:
