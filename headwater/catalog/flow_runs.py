@@ -102,6 +102,11 @@ class FlowRunStore(Store):
         )
         return [(row["id"], row["holder"], row["lease_until"]) for row in self._all(query.order_by(flow_run.c.id))]
 
+    def hold(self, run_id: str) -> None:
+        """Keep others from changing the run until the end of the transaction."""
+        with self._begin() as connection:
+            connection.execute(_locked(flow_run.c.id, run_id))
+
     def require_open(self, run_id: str) -> None:
         """Hold the run's row until the end of the transaction, and make sure that nobody has closed the run.
 
