@@ -102,6 +102,11 @@ class FlowRunStore(Store):
         )
         return [(row["id"], row["holder"], row["lease_until"]) for row in self._all(query.order_by(flow_run.c.id))]
 
+    def hold(self, run_id: str) -> None:
+        """Keep others from changing the run until the end of the transaction."""
+        with self._begin() as connection:
+            connection.execute(_locked(flow_run.c.id, run_id))
+
     def require_open(self, run_id: str) -> None:
         """Hold the run's row until the end of the transaction, and make sure that nobody has closed the run.
 
@@ -117,11 +122,6 @@ class FlowRunStore(Store):
                 f"flow run {run_id} was closed at {completed_at:%Y-%m-%d %H:%M:%S} UTC, so this step changes nothing. "
                 "To run the dataflow again, clear its task `discover`, or trigger it."
             )
-
-    def hold(self, run_id: str) -> None:
-        """Hold the run's row until the end of the transaction, whether the run is open or not."""
-        with self._begin() as connection:
-            connection.execute(_locked(flow_run.c.id, run_id))
 
     def renew(self, run_id: str, lease: timedelta) -> None:
         """Say that somebody still works on the run."""

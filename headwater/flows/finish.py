@@ -88,7 +88,8 @@ def close_run(workspace: Workspace, flow_run_id: str, *, failure: str | None = N
     elif failure is not None and not run.errors:
         workspace.catalog.flow_runs.set_step_error(run.id, "discover", _unexplained("discover", failure))
     _complete_reloads(workspace, run)
-    return _complete_run(workspace, flow_run_id)
+    completed = _complete_run(workspace, run)
+    return completed if completed is not None else close_run(workspace, run.id, failure=failure)
 
 
 def _complete_reloads(workspace: Workspace, run: FlowRun) -> None:
@@ -103,10 +104,13 @@ def _complete_reloads(workspace: Workspace, run: FlowRun) -> None:
             )
 
 
-def _complete_run(workspace: Workspace, flow_run_id: str) -> FlowRun:
+def _complete_run(workspace: Workspace, seen: FlowRun) -> FlowRun | None:
+    """Close the run; None if an attempt to discover, taken for dead, has given it a batch since it was looked at."""
     with workspace.catalog.transaction() as stores:
-        stores.flow_runs.hold(flow_run_id)
-        run = stores.flow_runs.get(flow_run_id)
+        stores.flow_runs.hold(seen.id)
+        run = stores.flow_runs.get(seen.id)
+        if run.batch_id != seen.batch_id:
+            return None
         batch = stores.batches.get(run.batch_id) if run.batch_id is not None else None
         if batch is None or batch.status is not BatchStatus.SUCCESS:
             stores.ledger.release(run.id)

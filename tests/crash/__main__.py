@@ -36,7 +36,7 @@ def main() -> int:
         if arguments.mutation is not None:
             return _play_mutations(arguments.mutation or sorted(MUTATIONS), playable, server, arguments.workers)
         if arguments.airflow:
-            return _report(play_under_airflow(seed, server) for seed in playable)
+            return _report((play_under_airflow(seed, server) for seed in playable), "ARGS=--airflow")
         return _report(play_all(playable, server, arguments.workers))
 
 
@@ -48,7 +48,7 @@ def _postgres(stack: ExitStack) -> PostgresServer | None:
         return None
 
 
-def _report(results: Iterable[Result]) -> int:
+def _report(results: Iterable[Result], options: str = "") -> int:
     struck: Counter[str] = Counter()
     played = wrong = 0
     for result in results:
@@ -58,7 +58,7 @@ def _report(results: Iterable[Result]) -> int:
         state = "WRONG" if result.problems else "ok"
         _say(f"{result.seed:6} {state:5} {sum(result.struck.values()):3} faults {result.seconds:6.1f} s")
         if result.problems:
-            _say(how_to_repeat(result))
+            _say(how_to_repeat(result, options))
     _say(f"{played} seeds, {wrong} wrong; {struck.total()} faults struck:")
     for kind, count in sorted(struck.items()):
         _say(f"{count:8} {kind}")

@@ -100,7 +100,7 @@ def _workers(number: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(number, mp_context=context, initializer=die_with_parent)
 
 
-def how_to_repeat(result: Result) -> str:
-    """What was wrong with a seed, and the command that plays it alone."""
+def how_to_repeat(result: Result, options: str = "") -> str:
+    """What was wrong with a seed, and the command that plays it alone, with these options of `make crash`."""
     problems = "".join(f"\n  - {problem}" for problem in result.problems)
-    return f"seed {result.seed}:{problems}\n  repeat it alone: make crash SEED={result.seed}"
+    return f"seed {result.seed}:{problems}\n  repeat it alone: make crash SEED={result.seed} {options}".rstrip()

@@ -118,6 +118,7 @@ class Story:
     def settle(self) -> None:
         """Quiet, until all that was begun has ended and there is nothing left to do or to tell."""
         self.processes.join()
+        self._clear_failed_loads()
         for flow in (TILL, WEB):
             self._rest(flow)
         self._deliver()
@@ -173,6 +174,22 @@ class Story:
             ended = self.processes.run("revert", batch_id)
             if ended.failure is not None:
                 self.problems.append(f"batch {batch_id} could not be reverted: {ended.failure}")
+
+    def _clear_failed_loads(self) -> None:
+        """What people do with the tasks of loads that failed by themselves, at each try, and were told as failed."""
+        with open_workspace(Settings.load(**self.settings)) as workspace:
+            failed = [
+                (run.flow, run.id, error.step)
+                for flow in (TILL, WEB)
+                for run in workspace.catalog.flow_runs.latest(flow=flow, limit=1000)
+                if run.completed_at is not None and run.batch_id is not None
+                for error in run.errors
+                if error.step in ("load_identities", "load_profiles")
+                and workspace.catalog.batches.get(run.batch_id).status is BatchStatus.SUCCESS
+            ]
+        for flow, run_id, step in failed:
+            self.processes.run(str(step), run_id)
+            self.processes.run("finish", flow, "", run_id, None)
 
     def _deliver(self) -> None:
         let_time_pass(self.settings)

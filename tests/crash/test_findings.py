@@ -60,3 +60,26 @@ def test_files_that_a_late_attempt_to_ingest_replaces_are_not_committed(tmp_path
         assert [file.uri for file in workspace.catalog.batches.staged_files(batch.id)] == [
             *workspace.lake.data_files(DATASET)
         ]
+
+
+def test_a_run_that_is_closed_while_a_late_attempt_opens_its_batch_closes_that_too(tmp_path: Path) -> None:
+    settings = {"home": tmp_path / "home", "tenant": "crash", "allow_private_webhooks": True}
+    with webhook_receiver() as receiver:
+        set_up(settings, tmp_path / "inbox", receiver.url())
+        put(tmp_path / "inbox" / TILL / "a.json", b'{"_id": "a1", "timestamp": "2026-10-01T12:00:00Z"}\n', tick=1)
+        processes = Processes(settings)
+        death = Fault(kind="kill after a turning point", at=0, after="begin_run", passes=1)
+        processes.run("discover", TILL, "one", fault=death)
+        sleep = Fault(kind="stop after a turning point", at=0, after="FlowRunStore.get", passes=1)
+        processes.run("finish", TILL, "one", None, "it died", fault=sleep, asleep_seconds=60)
+
+        processes.run("discover", TILL, "one")
+
+        processes.join()
+        with open_workspace(Settings.load(**settings)) as workspace:
+            [batch] = workspace.catalog.batches.of_dataset(DATASET)
+            assert batch.status is BatchStatus.FAILED
+            assert examine(workspace) == []
+        processes.run("run", TILL)
+        with open_workspace(Settings.load(**settings)) as workspace:
+            assert workspace.lake.count(DATASET) == 1

@@ -11,7 +11,7 @@ def record(number: int, *, file: str = "a", raw: bytes = b"{}") -> RejectedRecor
 
 
 def endless(raw: bytes = b"{}") -> Iterator[RejectedRecord]:
-    return (record(number, raw=raw) for number in count(1), rows_before=0)
+    return (record(number, raw=raw) for number in count(1))
 
 
 def test_a_piece_has_records_of_one_file_in_their_order() -> None:
@@ -26,8 +26,8 @@ def test_pieces_are_bounded_whatever_comes() -> None:
     assert [len(next(many)) for _ in range(3)] == [PIECE_RECORDS] * 3
     assert next(many)[0].row == 3 * PIECE_RECORDS + 1
 
-    large = into_pieces(endless(raw=bytes(64 * 1024)), rows_before=0)
+    large = into_pieces(endless(raw=bytes(64 * 1024)))
     assert [sum(len(each.raw) for each in next(large)) for _ in range(3)] == [PIECE_BYTES] * 3
 
-    huge = into_pieces(endless(raw=bytes(PIECE_BYTES + 1)), rows_before=0)
+    huge = into_pieces(endless(raw=bytes(PIECE_BYTES + 1)))
     assert [len(next(huge)) for _ in range(2)] == [1, 1]
