@@ -40,38 +40,6 @@ def _to_list(column: pa.Array) -> list[Any]:
     return to_bytes(column) if pa.types.is_fixed_size_binary(column.type) else column.to_pylist()
 
 
-class IndexesLater:
-    """Leaves out the indexes of tables that are empty when they are first written to, and makes them at the end.
-
-    So the database sorts once, instead of finding a place for each row. Only on SQLite: there others go on reading the
-    empty tables until the transaction ends; PostgreSQL would have them wait.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._bare: dict[str, sa.Table] = {}
-        self._seen: set[str] = set()
-
-    def leave_out(self, target: sa.Table) -> bool:
-        """Whether the table has no index now; to be asked before it is written to."""
-        if target.name not in self._seen and not is_postgresql(self._connection):
-            self._seen.add(target.name)
-            if self._connection.execute(sa.select(sa.literal(1)).select_from(target).limit(1)).first() is None:
-                self._bare[target.name] = target
-                for index in target.indexes:
-                    index.drop(self._connection)
-        return target.name in self._bare
-
-    def make(self) -> list[sa.Table]:
-        """Make the indexes that were left out; the tables that have them now."""
-        tables = list(self._bare.values())
-        self._bare.clear()
-        for target in tables:
-            for index in sorted(target.indexes, key=lambda each: each.name or ""):
-                index.create(self._connection)
-        return tables
-
-
 class Stage:
     """A temporary table of one transaction. As a context manager it ends with the block; a rollback ends it too."""
 

@@ -18,7 +18,8 @@ from headwater.identity.extract import Integers, Mask
 from headwater.identity.graph import BATCH_LINK_LIMIT, GRAPH_LIMIT, admit_links
 from headwater.identity.joining import JoinedVertices
 from headwater.identity.values import SkipReason
-from headwater.profile_store.bulk import IndexesLater, Stage, append
+from headwater.profile_store.bulk import Stage, append
+from headwater.profile_store.indexes import IndexesLater
 from headwater.profile_store.loads import BatchLoad, IdentityLoad
 from headwater.profile_store.pairs import PairReader, Slice
 from headwater.profile_store.regroup import crowded_components, follow_rules, regroup
@@ -68,11 +69,11 @@ class _GraphWriter(ExitStack):
         self._made = bytearray(self._next_vertex)
         self._crowded: set[int] = set()
         self._counts: Counter[str] = Counter()
-        self._keys = self.enter_context(
-            Stage(connection, "key", sa.Column("identity_key", sa.LargeBinary), sa.Column("place", sa.BigInteger))
-        )
-        ends = (sa.Column(name, sa.BigInteger) for name in ("left_id", "right_id", "place"))
-        self._links = self.enter_context(Stage(connection, "link", *ends))
+        self._keys = self._stage("key", "key_high", "key_low", "place")
+        self._links = self._stage("link", "left_id", "right_id", "place")
+
+    def _stage(self, name: str, *columns: str) -> Stage:
+        return self.enter_context(Stage(self._connection, name, *(sa.Column(each, sa.BigInteger) for each in columns)))
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Take some rows."""
@@ -97,7 +98,7 @@ class _GraphWriter(ExitStack):
 
     def _write_slice(self, pairs: Slice) -> None:
         """Write the links that are new in this batch, and the vertices and components that they make."""
-        count = len(pairs.keys)
+        count = len(pairs.high)
         ids, component_of = self._known(pairs)
         self._empty = False
         new = np.flatnonzero(ids == 0)
@@ -133,14 +134,13 @@ class _GraphWriter(ExitStack):
 
     def _known(self, pairs: Slice) -> tuple[Integers, Integers]:
         """Number and component of the identities that the graph has, 0 for others."""
-        ids, component_of = np.zeros(len(pairs.keys), np.int64), np.zeros(len(pairs.keys), np.int64)
+        ids, component_of = np.zeros(len(pairs.high), np.int64), np.zeros(len(pairs.high), np.int64)
         if not self._empty:
-            self._keys.fill(pairs.keys, pa.array(np.arange(len(pairs.keys))))
+            self._keys.fill(pa.array(pairs.high), pa.array(pairs.low), pa.array(np.arange(len(pairs.high))))
             staged = self._keys.table
+            same = (vertex.c.key_high == staged.c.key_high) & (vertex.c.key_low == staged.c.key_low)
             found = self._connection.execute(
-                sa.select(staged.c.place, vertex.c.id, vertex.c.component).select_from(
-                    staged.join(vertex, vertex.c.identity_key == staged.c.identity_key)
-                )
+                sa.select(staged.c.place, vertex.c.id, vertex.c.component).select_from(staged.join(vertex, same))
             ).all()
             places, numbers, components = np.array(found, np.int64).reshape(-1, 3).T
             ids[places], component_of[places] = numbers, components
@@ -174,7 +174,8 @@ class _GraphWriter(ExitStack):
         """Write new vertices."""
         places, components = pa.array(new), pa.array(roots)
         namespaces = pa.array(pairs.namespaces[new].astype(np.int32))
-        columns = [pa.array(ids[new]), pairs.keys.take(places), namespaces, pairs.values.take(places)]
+        numbers = [pa.array(each[new]) for each in (ids, pairs.high, pairs.low)]
+        columns = [*numbers, namespaces, pairs.values.take(places)]
         append(self._connection, vertex, [*columns, components, components])
 
     def _write_links(self, left: Integers, right: Integers) -> None:

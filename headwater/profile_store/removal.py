@@ -14,9 +14,10 @@ from sqlalchemy.engine import Connection
 from headwater.identity.values import identity_key
 from headwater.profile_store.batches import rows_of, with_batch
 from headwater.profile_store.bulk import Stage
+from headwater.profile_store.keys import has_key, key_parameters
 from headwater.profile_store.loads import Removal
 from headwater.profile_store.regroup import regroup, stored_rules
-from headwater.profile_store.tables import batch, event, fragment, link, lookup_entity, vertex
+from headwater.profile_store.tables import batch, event, fragment, link, lookup_entity, namespace, vertex
 from headwater.profile_store.times import to_micros
 
 
@@ -37,19 +38,22 @@ def remove_batches(connection: Connection, which: sa.ColumnElement[bool]) -> Rem
     return Removal(batches=len(numbers), **removed)
 
 
-def remove_profile(connection: Connection, namespace: str, value: str) -> Removal:
+def remove_profile(connection: Connection, namespace_code: str, value: str) -> Removal:
     """Remove all fragments and events of the person with this identity, and the graph itself."""
-    key = identity_key(namespace, value)
-    me = sa.select(vertex.c.component, vertex.c.graph).where(vertex.c.identity_key == key).subquery()
+    key = identity_key(namespace_code, value)
+    me = sa.select(vertex.c.component, vertex.c.graph).where(has_key(vertex)).subquery()
     same = (vertex.c.component == me.c.component) & (vertex.c.graph == me.c.graph)
-    members = connection.execute(sa.select(vertex.c.id, vertex.c.identity_key, vertex.c.component).where(same)).all()
-    own = connection.execute(
-        sa.select(vertex.c.id, vertex.c.identity_key, vertex.c.component).where(vertex.c.identity_key == key)
-    ).all()
-    people = {row.id: row for row in [*members, *own]}
-    keys = {key, *(row.identity_key for row in people.values())}
+    named = sa.select(vertex.c.id, vertex.c.component, vertex.c.value, namespace.c.code).join(
+        namespace, namespace.c.id == vertex.c.namespace_id
+    )
+    people = {
+        row.id: row
+        for which in (same, has_key(vertex))
+        for row in connection.execute(named.where(which), key_parameters([key]))
+    }
+    keys = {key, *(identity_key(row.code, row.value) for row in people.values())}
     fragments, events = (
-        connection.execute(sa.delete(table).where(table.c.identity_key.in_(keys))).rowcount
+        connection.execute(sa.delete(table).where(has_key(table)), key_parameters(keys)).rowcount
         for table in (fragment, event)
     )
     links = _remove_links(connection, people)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from sqlalchemy.engine import Connection, Engine
 
@@ -15,14 +15,17 @@ from headwater.profile_store import batches, counting, identities, profiles, rea
 from headwater.profile_store.engine import Step, open_database
 from headwater.profile_store.engine import reading as reading_transaction
 from headwater.profile_store.engine import writing as writing_transaction
+from headwater.profile_store.indexes import drop_unused_indexes
 from headwater.profile_store.loads import BatchLoad, IdentityLoad, LookupEntity, ProfileLoad, Removal, StoreCounts
 from headwater.profile_store.rows import to_json
-from headwater.profile_store.tables import batch
+from headwater.profile_store.tables import batch, event, fragment, link, lookup_entity, vertex
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _Result = TypeVar("_Result", IdentityLoad, ProfileLoad)
+_WRITTEN: Final = {"identities": (vertex, link), "profiles": (fragment, event, lookup_entity)}
+"""The tables that a load writes to."""
 
 
 class ProfileStore:
@@ -153,6 +156,7 @@ class ProfileStore:
     def _once(
         self, step: Step, load: BatchLoad, result_type: type[_Result], work: Callable[[Connection, int], _Result]
     ) -> _Result:
+        drop_unused_indexes(self._engine, _WRITTEN[step])
         with writing_transaction(self._engine) as connection:
             number, answer = batches.register(connection, load, step)
             if answer is not None:
