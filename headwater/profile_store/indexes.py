@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from headwater.profile_store.engine import is_postgresql, writing
 
-_LOCK_TIMEOUT: Final = "2s"
+_LOCK_TIMEOUT: Final = "500ms"
 """How long a load waits for those who read an empty table. Meanwhile others wait behind it."""
 _NOT_AVAILABLE: Final = "55P03"
 """PostgreSQL's code for a lock that was not to be had in time."""

@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -102,9 +101,9 @@ class _ProfileWriter(ExitStack):
             self._write_rows(event, rows)
         else:
             people = np.array([each.type.makes_profiles for each in self._maker.namespaces] or [False])
-            of_people = pa.array(people[rows.column("namespace").to_numpy()])
-            self._write_rows(fragment, rows.filter(of_people))
-            self._write_rows(lookup_entity, rows.filter(pc.invert(of_people)))
+            of_people = people[rows.column("namespace").to_numpy()]
+            for target, which in ((fragment, of_people), (lookup_entity, ~of_people)):
+                self._write_rows(target, rows if which.all() else rows.filter(pa.array(which)))
         self._is_first = False
 
     def _write_rows(self, target: sa.Table, rows: pa.RecordBatch) -> None:

@@ -235,7 +235,7 @@ def _edges(connection: Connection, members: dict[int, Identity]) -> list[GraphEd
     found: Iterable[sa.Row[Any]] = connection.execute(
         sa.select(link.c.left_id, link.c.right_id, batch.c.ingested_at, batch.c.dataset, batch.c.batch_id)
         .select_from(with_batch(link, link))
-        .where(link.c.left_id.in_(list(members)), link.c.right_id.in_(list(members)))
+        .where(link.c.right_id.in_(list(members)), link.c.left_id.in_(list(members)))
     )
     shown: dict[tuple[int, int], list[sa.Row[Any]]] = {}
     for row in found:

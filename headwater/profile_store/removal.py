@@ -68,7 +68,7 @@ def _remove_links(connection: Connection, vertices: Iterable[int]) -> int:
         within = sa.select(vertex.c.id).where(
             vertex.c.component.in_(sa.select(vertex.c.component).where(vertex.c.id.in_(gone)))
         )
-        ends = link.c.left_id.in_(gone) | (link.c.left_id.in_(within) & link.c.right_id.in_(gone))
+        ends = link.c.right_id.in_(gone) | (link.c.right_id.in_(within) & link.c.left_id.in_(gone))
         return connection.execute(sa.delete(link).where(ends)).rowcount
 
 

@@ -129,10 +129,13 @@ link = Table(
     _id(),
     Column("left_id", BigInteger, nullable=False),
     Column("right_id", BigInteger, nullable=False),
-    Index("profile_link_left", "left_id", "right_id"),
+    Index("profile_link_right", "right_id", "left_id"),
     _by_id("profile_link", sought=False),
 )
-"""Which batch showed which two identities together; `left_id` is the smaller one."""
+"""Which batch showed which two identities together; `left_id` is the smaller one.
+
+Sought by the greater one: nearly every new link has a new identity, so that the index grows at its end.
+"""
 
 graph_rules = Table(
     "profile_graph_rules",

@@ -66,7 +66,7 @@ def upgrade() -> None:
     op.create_index("profile_vertex_identity", "profile_vertex", ["key_high"])
     op.create_index("profile_vertex_component", "profile_vertex", ["component"])
     _create("profile_link", _number("left_id"), _number("right_id"))
-    op.create_index("profile_link_left", "profile_link", ["left_id", "right_id"])
+    op.create_index("profile_link_right", "profile_link", ["right_id", "left_id"])
 
 
 def _create(name: str, *columns: "sa.Column[Any]", sought: bool = False) -> None:
