@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 from headwater.identity.graph import IdentityGraph
 from headwater.model.documents import MergePolicy
 from headwater.profile.merged import EVENT_LIMIT, MergedProfile
-from headwater.profile_store import batches, counting, identities, profiles, reading, removal
+from headwater.profile_store import batches, counting, history, identities, profiles, reading, removal
 from headwater.profile_store.engine import Step, open_database
 from headwater.profile_store.engine import reading as reading_transaction
 from headwater.profile_store.engine import writing as writing_transaction
@@ -120,6 +120,15 @@ class ProfileStore:
         """Remove the dataset's events that happened before an aware time. A profile with nothing else is gone."""
         with writing_transaction(self._engine) as connection:
             return removal.expire_events(connection, dataset, before)
+
+    def forget_history(self, dataset: str, *, before: datetime) -> Removal:
+        """Remove records of the dataset that were replaced by batches ingested before an aware time.
+
+        No profile changes, and a batch ingested since then can be removed as if it had never come. One from before does
+        not show again what it replaced. Records of an upsert dataset lie on top of each other and stay.
+        """
+        with writing_transaction(self._engine) as connection:
+            return history.forget_history(connection, dataset, before)
 
     def look_up(
         self, namespace: str, value: str, policy: MergePolicy, *, event_limit: int = EVENT_LIMIT
