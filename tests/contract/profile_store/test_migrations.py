@@ -75,6 +75,30 @@ def test_a_store_of_the_first_version_is_upgraded_only_while_it_is_empty(url: st
         assert store.counts().profiles == 0
 
 
+def test_a_store_whose_keys_are_no_numbers_is_upgraded_only_while_it_is_empty(url: str) -> None:
+    engine = open_engine(url)
+    migrate(engine, scripts="headwater.profile_store:migrations", version_table=VERSION_TABLE, head="0002")
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO profile_batch (no, batch_id, dataset, ingested_at, upsert, map_paths)"
+                " VALUES (1, 'B1', 'd', 0, false, '[]')"
+            )
+        )
+    with pytest.raises(ConflictError) as caught:
+        ProfileStore.open(url)
+    assert str(caught.value) == (
+        "this profile store was made by an earlier version, which kept identities in another form. Nothing was changed."
+        " Name a new database in `HEADWATER_PROFILE_URL` and load the batches again."
+    )
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM profile_batch"))
+    engine.dispose()
+    with ProfileStore.open(url) as store:
+        store.load_profiles(samples.loyalty_load("B1", 1), samples.rows(samples.LOYALTY_SCHEMA, [samples.DANIEL]))
+        assert store.counts().profiles == 1
+
+
 def test_what_is_stored_outlives_the_process_that_stored_it(url: str) -> None:
     with ProfileStore.open(url) as store:
         store.load_profiles(samples.loyalty_load("B1", 1), samples.rows(samples.LOYALTY_SCHEMA, [samples.DANIEL]))
