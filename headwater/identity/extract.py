@@ -31,6 +31,7 @@ SKIP_REASONS: Final = tuple(SkipReason)
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 _PRINTABLE: Final = "^[!-~]+$"
 _ONE_DIGIT: Final = "^(?:" + "|".join(f"[-.:+{digit}]+" for digit in "0123456789") + ")$"
@@ -229,11 +230,25 @@ def _plain(column: pa.Array) -> pa.Array:
     Fillers have no digit or are one digit repeated, and as mail addresses they are short.
     """
     length = pc.binary_length(column)
-    long_mail = pc.and_(pc.match_substring(column, "@"), pc.greater(length, _LONGEST_MAIL_OF_NOBODY))
-    telling = pc.or_(pc.match_substring_regex(column, "[0-9]"), long_mail)
-    well_formed = pc.and_(pc.match_substring_regex(column, _PRINTABLE), pc.less_equal(length, MAX_VALUE_CHARACTERS))
-    plain = pc.and_not(pc.and_(well_formed, telling), pc.match_substring_regex(column, _ONE_DIGIT))
+    every = characters(column)
+    telling = pc.match_substring_regex(column, "[0-9]")
+    if np.any(every == ord("@")):
+        long_mail = pc.and_(pc.match_substring(column, "@"), pc.greater(length, _LONGEST_MAIL_OF_NOBODY))
+        telling = pc.or_(telling, long_mail)
+    plain = pc.and_(telling, pc.less_equal(length, MAX_VALUE_CHARACTERS))
+    if np.any(every - ord("!") > ord("~") - ord("!")):
+        plain = pc.and_(plain, pc.match_substring_regex(column, _PRINTABLE))
+    plain = pc.and_not(plain, pc.match_substring_regex(column, _ONE_DIGIT))
     return pc.fill_null(plain, fill_value=False)
+
+
+def characters(texts: pa.Array) -> Bytes:
+    """The bytes of all texts of a column, one after the other."""
+    text = texts.buffers()[2]
+    if text is None or not len(texts):
+        return np.empty(0, np.uint8)
+    first, last = np.frombuffer(texts.buffers()[1], np.int32)[[texts.offset, texts.offset + len(texts)]]
+    return np.frombuffer(text, np.uint8)[first:last]
 
 
 def _field_values(rows: pa.RecordBatch, path: tuple[str, ...]) -> pa.Array | None:

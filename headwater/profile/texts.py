@@ -8,6 +8,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headwater.identity.extract import characters
 from headwater.profile.bodies import to_date_times, to_values, xdm_columns
 
 _FIRST_PLAIN: Final = 0x20
@@ -63,12 +64,8 @@ def _object_member(name: str, column: pa.Array) -> pa.Array:
 
 
 def _has_escaped(column: pa.Array) -> bool:
-    text = column.buffers()[2]
-    if text is None or not len(column):
-        return False
-    first, last = np.frombuffer(column.buffers()[1], np.int32)[[column.offset, column.offset + len(column)]]
-    characters = np.frombuffer(text, np.uint8)[first:last]
-    return bool(np.any((characters < _FIRST_PLAIN) | (characters == ord('"')) | (characters == ord("\\"))))
+    every = characters(column)
+    return bool(np.any((every < _FIRST_PLAIN) | (every == ord('"')) | (every == ord("\\"))))
 
 
 def _enclose(before: str, texts: pa.Array, after: str) -> pa.Array:

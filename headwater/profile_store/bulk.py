@@ -6,7 +6,7 @@ SQLite. Callers sort them by the indexed key: without that, a large index is sev
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -14,6 +14,9 @@ from sqlalchemy.engine import Connection
 
 from headwater.profile_store.copying import copy_stream
 from headwater.profile_store.engine import is_postgresql
+
+_ROWS_AT_ONCE: Final = 16_384
+"""Rows of which SQLite's driver is given Python's objects."""
 
 
 def append(connection: Connection, target: sa.Table, columns: Sequence[pa.Array]) -> None:
@@ -27,49 +30,14 @@ def append(connection: Connection, target: sa.Table, columns: Sequence[pa.Array]
         return
     places = ", ".join("?" for _ in target.columns)
     driver = connection.connection.driver_connection
-    rows = zip(*(_to_list(column) for column in columns), strict=True)
-    driver.executemany(f"INSERT INTO {target.name} VALUES ({places})", rows).close()
-
-
-def to_bytes(values: pa.Array) -> list[bytes]:
-    """The values of a column of fixed-size binaries; `to_pylist` takes ten times as long."""
-    return values.to_numpy(zero_copy_only=False).tolist()  # type: ignore[no-any-return]
+    for start in range(0, len(columns[0]), _ROWS_AT_ONCE):
+        rows = zip(*(_to_list(column.slice(start, _ROWS_AT_ONCE)) for column in columns), strict=True)
+        driver.executemany(f"INSERT INTO {target.name} VALUES ({places})", rows).close()
 
 
 def _to_list(column: pa.Array) -> list[Any]:
-    return to_bytes(column) if pa.types.is_fixed_size_binary(column.type) else column.to_pylist()
-
-
-class IndexesLater:
-    """Leaves out the indexes of tables that are empty when they are first written to, and makes them at the end.
-
-    So the database sorts once, instead of finding a place for each row. Only on SQLite: there others go on reading the
-    empty tables until the transaction ends; PostgreSQL would have them wait.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._bare: dict[str, sa.Table] = {}
-        self._seen: set[str] = set()
-
-    def leave_out(self, target: sa.Table) -> bool:
-        """Whether the table has no index now; to be asked before it is written to."""
-        if target.name not in self._seen and not is_postgresql(self._connection):
-            self._seen.add(target.name)
-            if self._connection.execute(sa.select(sa.literal(1)).select_from(target).limit(1)).first() is None:
-                self._bare[target.name] = target
-                for index in target.indexes:
-                    index.drop(self._connection)
-        return target.name in self._bare
-
-    def make(self) -> list[sa.Table]:
-        """Make the indexes that were left out; the tables that have them now."""
-        tables = list(self._bare.values())
-        self._bare.clear()
-        for target in tables:
-            for index in sorted(target.indexes, key=lambda each: each.name or ""):
-                index.create(self._connection)
-        return tables
+    """The values as Python has them; for numbers `to_pylist` takes several times as long."""
+    return column.to_numpy().tolist() if pa.types.is_integer(column.type) else column.to_pylist()  # type: ignore[no-any-return]
 
 
 class Stage:

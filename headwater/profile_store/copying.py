@@ -20,7 +20,7 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def copy_stream(columns: Sequence[pa.Array]) -> Iterator[bytes | memoryview]:
-    """The stream in parts. 64-bit integers become int8, 32-bit ones int4, texts text, binaries bytea; no nulls."""
+    """The stream in parts. 64-bit integers become int8, 32-bit ones int4, texts text; no nulls."""
     yield _HEADER
     for start in range(0, len(columns[0]), _ROWS_AT_ONCE):
         yield _rows([column.slice(start, _ROWS_AT_ONCE) for column in columns])
@@ -37,21 +37,12 @@ def _rows(columns: Sequence[pa.Array]) -> memoryview:
             pieces += [_join(fixed), column.cast(pa.binary())]
             fixed = []
         else:
-            values = _fixed_width(column)
+            values = _big_endian(column)
             fixed += [_repeat(values.shape[1].to_bytes(4), count), values]
     if fixed:
         pieces.append(_join(fixed))
     joined = pc.binary_join_element_wise(*pieces, pa.scalar(b"", pa.binary()))
     return memoryview(joined.buffers()[2])[: joined.total_values_length]
-
-
-def _fixed_width(column: pa.Array) -> Bytes:
-    """The values' bytes, a line for each."""
-    if not pa.types.is_fixed_size_binary(column.type):
-        return _big_endian(column)
-    width = column.type.byte_width
-    every: Bytes = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, width)
-    return every[column.offset :][: len(column)]
 
 
 def _big_endian(column: pa.Array) -> Bytes:

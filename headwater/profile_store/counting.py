@@ -13,8 +13,10 @@ from headwater.profile_store.tables import batch, event, fragment, link, lookup_
 def count(connection: Connection) -> StoreCounts:
     """See `ProfileStore.counts`."""
     datasets = _by_dataset(connection)
-    keys = sa.union(sa.select(fragment.c.identity_key), sa.select(event.c.identity_key)).subquery()
-    shown = sa.and_(vertex.c.identity_key == keys.c.identity_key, vertex.c.graph.is_not(None))
+    halves = (sa.select(table.c.key_high, table.c.key_low) for table in (fragment, event))
+    keys = sa.union(*halves).subquery()
+    same = (vertex.c.key_high == keys.c.key_high) & (vertex.c.key_low == keys.c.key_low)
+    shown = same & vertex.c.graph.is_not(None)
     profiles, linked, primaries = connection.execute(
         sa.select(sa.func.count(vertex.c.graph.distinct()), sa.func.count(vertex.c.graph), sa.func.count()).select_from(
             keys.outerjoin(vertex, shown)
@@ -35,16 +37,17 @@ def count(connection: Connection) -> StoreCounts:
 
 def _by_dataset(connection: Connection) -> dict[str, DatasetCounts]:
     found = {
-        "fragments": _distinct(connection, fragment, fragment.c.identity_key),
-        "events": _distinct(connection, event, event.c.identity_key, event.c.event_key),
-        "lookup_entities": _distinct(connection, lookup_entity, lookup_entity.c.identity_key),
+        "fragments": _distinct(connection, fragment),
+        "events": _distinct(connection, event, event.c.event_high, event.c.event_low),
+        "lookup_entities": _distinct(connection, lookup_entity),
     }
     names = connection.execute(sa.select(batch.c.dataset).distinct().order_by(batch.c.dataset)).scalars()
     return {name: DatasetCounts(**{table: counts.get(name, 0) for table, counts in found.items()}) for name in names}
 
 
-def _distinct(connection: Connection, table: sa.Table, *key: sa.Column[Any]) -> dict[str, int]:
-    """How many keys each dataset has in a table."""
+def _distinct(connection: Connection, table: sa.Table, *more: sa.Column[Any]) -> dict[str, int]:
+    """How many identities each dataset has in a table, or how many together with more columns."""
+    key = (table.c.key_high, table.c.key_low, *more)
     rows = sa.select(batch.c.dataset, *key).select_from(with_batch(table, table)).distinct().subquery()
     found = connection.execute(sa.select(rows.c.dataset, sa.func.count()).group_by(rows.c.dataset))
     return {row[0]: row[1] for row in found}

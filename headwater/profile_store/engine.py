@@ -17,6 +17,8 @@ Step = Literal["identities", "profiles"]
 
 _WHAT: Final = "profile store"
 _SCRIPTS: Final = "headwater.profile_store:migrations"
+_PAGE_BYTES: Final = 4096
+_LOG_PAGES: Final = 16_384
 _LOCK_KEY: Final = 748_301_001
 """PostgreSQL's advisory lock, by which writers wait for each other. Any number will do."""
 
@@ -71,6 +73,12 @@ def is_postgresql(connection: Connection) -> bool:
 
 
 def _tune_sqlite(connection: sqlite3.Connection, _entry: object) -> None:
-    """Keep staging tables, and the pages that a batch touches again and again, in memory."""
+    """Keep staging tables, and the pages that a batch touches again and again, in memory.
+
+    The log may grow to 64 MB before its pages go to where they belong, since batches change some of the same ones; it
+    keeps no more room than that.
+    """
     connection.execute("PRAGMA temp_store = MEMORY").close()
     connection.execute("PRAGMA cache_size = -131072").close()
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}").close()
+    connection.execute(f"PRAGMA journal_size_limit = {_LOG_PAGES * _PAGE_BYTES}").close()

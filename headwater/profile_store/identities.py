@@ -15,10 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from headwater.identity.extract import Integers, Mask
-from headwater.identity.graph import BATCH_LINK_LIMIT, GRAPH_LIMIT, admit_links
+from headwater.identity.graph import GRAPH_LIMIT
 from headwater.identity.joining import JoinedVertices
 from headwater.identity.values import SkipReason
-from headwater.profile_store.bulk import IndexesLater, Stage, append
+from headwater.profile_store.admission import LinksMade
+from headwater.profile_store.bulk import Stage, append
+from headwater.profile_store.indexes import IndexesLater
+from headwater.profile_store.keys import sort_by
 from headwater.profile_store.loads import BatchLoad, IdentityLoad
 from headwater.profile_store.pairs import PairReader, Slice
 from headwater.profile_store.regroup import crowded_components, follow_rules, regroup
@@ -65,14 +68,14 @@ class _GraphWriter(ExitStack):
         self._next_vertex: int = 1 + (connection.execute(sa.select(sa.func.max(vertex.c.id))).scalar() or 0)
         self._empty = self._next_vertex == 1
         self._indexes = IndexesLater(connection)
-        self._made = bytearray(self._next_vertex)
+        self._made = LinksMade()
         self._crowded: set[int] = set()
         self._counts: Counter[str] = Counter()
-        self._keys = self.enter_context(
-            Stage(connection, "key", sa.Column("identity_key", sa.LargeBinary), sa.Column("place", sa.BigInteger))
-        )
-        ends = (sa.Column(name, sa.BigInteger) for name in ("left_id", "right_id", "place"))
-        self._links = self.enter_context(Stage(connection, "link", *ends))
+        self._keys = self._stage("key", "key_high", "key_low", "place")
+        self._links = self._stage("link", "left_id", "right_id", "place")
+
+    def _stage(self, name: str, *columns: str) -> Stage:
+        return self.enter_context(Stage(self._connection, name, *(sa.Column(each, sa.BigInteger) for each in columns)))
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Take some rows."""
@@ -97,7 +100,7 @@ class _GraphWriter(ExitStack):
 
     def _write_slice(self, pairs: Slice) -> None:
         """Write the links that are new in this batch, and the vertices and components that they make."""
-        count = len(pairs.keys)
+        count = len(pairs.high)
         ids, component_of = self._known(pairs)
         self._empty = False
         new = np.flatnonzero(ids == 0)
@@ -105,12 +108,11 @@ class _GraphWriter(ExitStack):
         is_new = np.zeros(count, np.bool_)
         is_new[new] = True
         self._next_vertex += len(new)
-        self._made.extend(bytes(len(new)))
 
         left, right = pairs.left, pairs.right
         repeated, confirmed = self._existing(ids, component_of, ~is_new, left, right)
         left, right, confirmed = left[~repeated], right[~repeated], confirmed[~repeated]
-        admitted = _admit(ids[left], ids[right], self._made)
+        admitted = self._made.admit(ids, left, right)
         if not admitted.all():
             self._pairs.skipped[SkipReason.TOO_MANY_LINKS] += int(np.count_nonzero(~admitted))
             left, right, confirmed = left[admitted], right[admitted], confirmed[admitted]
@@ -133,14 +135,13 @@ class _GraphWriter(ExitStack):
 
     def _known(self, pairs: Slice) -> tuple[Integers, Integers]:
         """Number and component of the identities that the graph has, 0 for others."""
-        ids, component_of = np.zeros(len(pairs.keys), np.int64), np.zeros(len(pairs.keys), np.int64)
+        ids, component_of = np.zeros(len(pairs.high), np.int64), np.zeros(len(pairs.high), np.int64)
         if not self._empty:
-            self._keys.fill(pairs.keys, pa.array(np.arange(len(pairs.keys))))
+            self._keys.fill(pa.array(pairs.high), pa.array(pairs.low), pa.array(np.arange(len(pairs.high))))
             staged = self._keys.table
+            same = (vertex.c.key_high == staged.c.key_high) & (vertex.c.key_low == staged.c.key_low)
             found = self._connection.execute(
-                sa.select(staged.c.place, vertex.c.id, vertex.c.component).select_from(
-                    staged.join(vertex, vertex.c.identity_key == staged.c.identity_key)
-                )
+                sa.select(staged.c.place, vertex.c.id, vertex.c.component).select_from(staged.join(vertex, same))
             ).all()
             places, numbers, components = np.array(found, np.int64).reshape(-1, 3).T
             ids[places], component_of[places] = numbers, components
@@ -158,7 +159,7 @@ class _GraphWriter(ExitStack):
         if len(possible):
             ends = ids[left[possible]], ids[right[possible]]
             low, high = np.minimum(*ends), np.maximum(*ends)
-            order = np.lexsort((high, low))
+            order, _ = sort_by(high, low)
             self._links.fill(pa.array(low[order]), pa.array(high[order]), pa.array(possible[order]))
             staged = self._links.table.c
             same = (link.c.left_id == staged.left_id) & (link.c.right_id == staged.right_id)
@@ -172,14 +173,15 @@ class _GraphWriter(ExitStack):
 
     def _write(self, pairs: Slice, new: Integers, ids: Integers, roots: Integers) -> None:
         """Write new vertices."""
-        places, components = pa.array(new), pa.array(roots)
-        namespaces = pa.array(pairs.namespaces[new].astype(np.int32))
-        columns = [pa.array(ids[new]), pairs.keys.take(places), namespaces, pairs.values.take(places)]
+        components, namespaces = pa.array(roots), pa.array(pairs.namespaces[new].astype(np.int32))
+        numbers = [pa.array(each[new]) for each in (ids, pairs.high, pairs.low)]
+        values = pairs.values if len(new) == len(ids) else pairs.values.take(pa.array(new))
+        columns = [*numbers, namespaces, values]
         append(self._connection, vertex, [*columns, components, components])
 
     def _write_links(self, left: Integers, right: Integers) -> None:
         low, high = np.minimum(left, right), np.maximum(left, right)
-        order = np.lexsort((high, low))
+        order, _ = sort_by(high, low)
         numbers = np.arange(self._next_link, self._next_link + len(order))
         append(self._connection, link, [pa.array(numbers), pa.array(low[order]), pa.array(high[order])])
         self._next_link += len(order)
@@ -208,26 +210,3 @@ class _GraphWriter(ExitStack):
         self._crowded.update(roots[sizes > GRAPH_LIMIT].tolist())
         touched = np.union1d(stored, roots) if self._load.rules.unique else np.unique(stored)
         self._crowded |= crowded_components(self._connection, touched.tolist(), self._load.rules)
-
-
-def _admit(left: Integers, right: Integers, made: bytearray) -> Mask:
-    """Which links the batch may still make; `made` is brought up to date.
-
-    Only the links of identities that would get too many need to be taken in turn (`admit_links`): those of others do
-    not depend on what else is admitted.
-    """
-    vertices, degrees = np.unique(np.concatenate([left, right]), return_counts=True)
-    before = np.frombuffer(made, np.uint8)[vertices]
-    busy = vertices[before + degrees > BATCH_LINK_LIMIT]
-    in_turn = np.isin(left, busy) | np.isin(right, busy)
-    admitted = ~in_turn
-    calm, degrees = np.unique(np.concatenate([left[admitted], right[admitted]]), return_counts=True)
-    counts = np.frombuffer(made, np.uint8)
-    counts[calm] += degrees.astype(np.uint8)
-    del counts
-    if in_turn.any():
-        places = np.flatnonzero(in_turn)
-        waiting = list(zip(left[places].tolist(), right[places].tolist(), strict=True))
-        taken = set(admit_links(waiting, made))
-        admitted[places] = [each in taken for each in waiting]
-    return admitted

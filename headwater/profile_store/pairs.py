@@ -20,14 +20,16 @@ class Slice:
     """Some pairs and their identities, each once. The identities are ordered by key, the pairs as they came.
 
     Attributes:
-        keys: Key of each identity.
+        high: First half of each identity's key, as a number.
+        low: Its second half.
         namespaces: Number of its namespace.
         values: Its value.
         left: Place of the identity of each pair that has the smaller key.
         right: Place of the other one.
     """
 
-    keys: pa.Array
+    high: Integers
+    low: Integers
     namespaces: Integers
     values: pa.Array
     left: Integers
@@ -65,10 +67,11 @@ class PairReader:
             return
         prefixes = pa.array([key_prefix(each.code) for each in found.namespaces], pa.binary())
         values = found.values.take(pa.array(joining))
-        keys = identity_keys(prefixes.take(pa.array(found.codes[joining])), values)
-        left, right = _pair(found.rows[joining], keys)
+        high, low = to_words(identity_keys(prefixes.take(pa.array(found.codes[joining])), values))
+        left, right = _pair(found.rows[joining], high, low)
+        identities = [pa.array(each) for each in (high, low, numbers[joining])]
         self._identities.append(
-            pa.RecordBatch.from_arrays([keys, pa.array(numbers[joining]), values], ["key", "namespace", "value"])
+            pa.RecordBatch.from_arrays([*identities, values], ["high", "low", "namespace", "value"])
         )
         self._left.append(left + self._size)
         self._right.append(right + self._size)
@@ -83,7 +86,7 @@ class PairReader:
         self._size = self.count = 0
         linked = np.zeros(identities.num_rows, np.bool_)
         linked[left] = linked[right] = True
-        order, begins = sort_by(*(word[linked] for word in to_words(identities.column("key"))))
+        order, begins = sort_by(*(identities.column(name).to_numpy()[linked] for name in ("high", "low")))
         originals = np.flatnonzero(linked)[order]
         place_of = np.empty(identities.num_rows, np.int64)
         place_of[originals] = np.cumsum(begins) - 1
@@ -92,7 +95,8 @@ class PairReader:
         _, first = np.unique(left * chosen.num_rows + right, return_index=True)
         first.sort()
         return Slice(
-            keys=chosen.column("key"),
+            high=chosen.column("high").to_numpy(),
+            low=chosen.column("low").to_numpy(),
             namespaces=chosen.column("namespace").to_numpy(),
             values=chosen.column("value"),
             left=left[first],
@@ -105,9 +109,9 @@ class PairReader:
         return np.array(numbers, np.int64)
 
 
-def _pair(rows: Integers, keys: pa.Array) -> tuple[Integers, Integers]:
+def _pair(rows: Integers, high: Integers, low: Integers) -> tuple[Integers, Integers]:
     """All pairs of different identities of each row, by place, in the order of the rows and then of the keys."""
-    order, begins = sort_by(rows, *to_words(keys))
+    order, begins = sort_by(rows, high, low)
     order = order[begins]
     _, starts, sizes = np.unique(rows[order], return_index=True, return_counts=True)
     lefts, rights, owners = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]

@@ -11,20 +11,22 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from headwater.profile.bodies import map_paths
 from headwater.profile_store.batches import NamespaceNumbers, with_batch
-from headwater.profile_store.bulk import IndexesLater, Stage, append
+from headwater.profile_store.bulk import Stage, append
 from headwater.profile_store.identities import in_chunks
-from headwater.profile_store.keys import sort_by, to_words
+from headwater.profile_store.indexes import IndexesLater
+from headwater.profile_store.keys import sort_by
 from headwater.profile_store.loads import BatchLoad, ProfileLoad
 from headwater.profile_store.rows import STORE_ROWS, RowMaker, to_json
 from headwater.profile_store.tables import BATCH_ROWS, batch, event, fragment, lookup_entity
 from headwater.profile_store.times import to_micros
 
+KEYS: Final = ("key_high", "key_low", "event_high", "event_low")
+"""Rows that are equal in these are of the same thing. Records have the first two only."""
 SLICE_ROWS: Final = 100_000
 """A slice is written when it has this many rows …"""
 SLICE_BYTES: Final = 48 * 1024 * 1024
@@ -63,7 +65,7 @@ class _ProfileWriter(ExitStack):
         self._indexes = IndexesLater(connection)
         self._written: Counter[str] = Counter()
         self._is_first = connection.execute(others).first() is None
-        keys = (sa.Column(name, sa.LargeBinary) for name in ("identity_key", "event_key"))
+        keys = (sa.Column(name, sa.BigInteger) for name in KEYS)
         self._stage = self.enter_context(Stage(connection, "row", *keys))
 
     def add(self, rows: pa.RecordBatch) -> None:
@@ -99,16 +101,16 @@ class _ProfileWriter(ExitStack):
             self._write_rows(event, rows)
         else:
             people = np.array([each.type.makes_profiles for each in self._maker.namespaces] or [False])
-            of_people = pa.array(people[rows.column("namespace").to_numpy()])
-            self._write_rows(fragment, rows.filter(of_people))
-            self._write_rows(lookup_entity, rows.filter(pc.invert(of_people)))
+            of_people = people[rows.column("namespace").to_numpy()]
+            for target, which in ((fragment, of_people), (lookup_entity, ~of_people)):
+                self._write_rows(target, rows if which.all() else rows.filter(pa.array(which)))
         self._is_first = False
 
     def _write_rows(self, target: sa.Table, rows: pa.RecordBatch) -> None:
         """Write rows of one table, and count them by what was there of the same key."""
         if not rows.num_rows:
             return
-        order, begins = sort_by(*to_words(rows.column("identity_key")), *to_words(rows.column("event_key")))
+        order, begins = sort_by(*(rows.column(name).to_numpy() for name in KEYS))
         newest = rows.take(pa.array(order[np.roll(begins, -1)]))
         self._written[target.name] += newest.num_rows
         bare = self._indexes.leave_out(target)
@@ -123,19 +125,16 @@ class _ProfileWriter(ExitStack):
         self._next_ids[target.name] += rows.num_rows
         ids = pa.array(np.arange(first, first + rows.num_rows, dtype=np.int64))
         numbers = np.array([self._numbers.number(each) for each in self._maker.namespaces], np.int32)
-        columns = [ids, rows.column("identity_key"), pa.array(numbers[rows.column("namespace").to_numpy()])]
-        columns += [rows.column(name) for name in ("value", "event_key", "number", "at", "body")]
-        if target is not event:
-            del columns[4]
-        append(self._connection, target, columns)
+        made = {name: rows.column(name) for name in rows.schema.names}
+        made |= {"id": ids, "namespace_id": pa.array(numbers[rows.column("namespace").to_numpy()])}
+        made |= dict.fromkeys(("timestamp", "changed_at"), made["at"])
+        append(self._connection, target, [made[column.name] for column in target.columns])
 
     def _found(self, target: sa.Table, rows: pa.RecordBatch) -> tuple[int, int]:
         """How many keys the store has already: overtaken by this batch's own earlier rows or a newer one; others."""
-        self._stage.fill(rows.column("identity_key"), rows.column("event_key"))
+        self._stage.fill(*(rows.column(name) for name in KEYS))
         staged = self._stage.table.c
-        same = target.c.identity_key == staged.identity_key
-        if target is event:
-            same &= target.c.event_key == staged.event_key
+        same = sa.and_(*(target.c[name] == staged[name] for name in KEYS if name in target.c))
         newer = sa.tuple_(batch.c.ingested_at, batch.c.batch_id) > sa.tuple_(
             sa.literal(to_micros(self._load.ingested_at), sa.BigInteger), sa.literal(self._load.batch_id, sa.String)
         )
@@ -145,7 +144,7 @@ class _ProfileWriter(ExitStack):
             sa.select(sa.func.max(sa.case((overtakes, 1), else_=0)).label("overtaken"))
             .select_from(with_batch(self._stage.table.join(target, same), target))
             .where(batch.c.dataset == self._load.dataset)
-            .group_by(staged.identity_key, staged.event_key)
+            .group_by(*staged)
             .subquery()
         )
         total, overtaken = self._connection.execute(
@@ -155,7 +154,7 @@ class _ProfileWriter(ExitStack):
 
     def _count_again(self, target: sa.Table) -> None:
         """Take back what several slices of a table without indexes have counted as new."""
-        keys = (target.c.identity_key, target.c.event_key) if target is event else (target.c.identity_key,)
+        keys = [target.c[name] for name in KEYS if name in target.c]
         different = sa.select(*keys).distinct().subquery()
         found = self._connection.execute(sa.select(sa.func.count()).select_from(different)).scalar_one()
         repeated = self._written[target.name] - found

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import sqlalchemy as sa
@@ -15,9 +15,79 @@ from headwater.model.documents import IdentityType, MergePolicy
 from headwater.profile.fragments import Fragment, Layer, absorb, explode, implode, settle
 from headwater.profile.merged import MergedProfile, ProfileEvent, merge_profile
 from headwater.profile_store.batches import read_map_paths, with_batch
+from headwater.profile_store.keys import has_key, key_parameters
 from headwater.profile_store.loads import LookupEntity
 from headwater.profile_store.tables import batch, event, fragment, link, lookup_entity, namespace, vertex
 from headwater.profile_store.times import from_micros
+
+
+def _named(table: sa.Table) -> sa.ColumnElement[bool]:
+    return namespace.c.id == table.c.namespace_id
+
+
+def _select_members() -> sa.Select[Any]:
+    """The vertices of the graph that an identity is in."""
+    me = sa.select(vertex.c.component, vertex.c.graph).where(has_key(vertex)).subquery()
+    return (
+        sa.select(vertex.c.id, namespace.c.code, vertex.c.value, namespace.c.type)
+        .select_from(me.join(vertex, vertex.c.component == me.c.component).join(namespace, _named(vertex)))
+        .where(vertex.c.graph == me.c.graph)
+    )
+
+
+def _select_records(table: sa.Table) -> sa.Select[Any]:
+    """All that batches have brought to some identities, with what is known of the batches."""
+    return (
+        sa.select(table.c.key_high, table.c.key_low, table.c.value, table.c.row_number, table.c.changed_at)
+        .add_columns(table.c.body, batch.c.batch_id, batch.c.dataset, batch.c.ingested_at, batch.c.upsert)
+        .add_columns(batch.c.map_paths, namespace.c.code, namespace.c.type)
+        .select_from(with_batch(table, table).join(namespace, _named(table)))
+        .where(has_key(table))
+    )
+
+
+def _select_events() -> sa.Select[Any]:
+    """The newest events of some identities, the newest first. Of those with one `_id` the one ingested last counts."""
+    latest = sa.func.row_number().over(
+        partition_by=[event.c.event_high, event.c.event_low],
+        order_by=[
+            batch.c.ingested_at.desc(),
+            batch.c.batch_id.desc(),
+            batch.c.dataset.desc(),
+            event.c.row_number.desc(),
+            event.c.key_high.desc(),
+            event.c.key_low.desc(),
+        ],
+    )
+    ranked = (
+        sa.select(event.c.id, event.c.timestamp, event.c.event_high, event.c.event_low, latest.label("rank"))
+        .select_from(with_batch(event, event))
+        .where(has_key(event))
+        .subquery()
+    )
+    newest_first = (ranked.c.timestamp.desc(), ranked.c.event_high.desc(), ranked.c.event_low.desc())
+    limit: sa.BindParameter[int] = sa.bindparam("event_limit")
+    chosen = (
+        sa.select(ranked.c.id, sa.func.count().over().label("total"))
+        .add_columns(sa.func.row_number().over(order_by=newest_first).label("place"))
+        .where(ranked.c.rank == 1)
+        .order_by(*newest_first)
+        .limit(limit)
+        .subquery()
+    )
+    return (
+        sa.select(event.c.value, event.c.row_number, event.c.timestamp, event.c.body)
+        .add_columns(batch.c.batch_id, batch.c.dataset, batch.c.ingested_at, namespace.c.code, namespace.c.type)
+        .add_columns(chosen.c.total)
+        .select_from(with_batch(chosen.join(event, event.c.id == chosen.c.id), event).join(namespace, _named(event)))
+        .order_by(chosen.c.place)
+    )
+
+
+_MEMBERS: Final = _select_members()
+_RECORDS: Final = {table.name: _select_records(table) for table in (fragment, lookup_entity)}
+_EVENTS: Final = _select_events()
+"""The statements of a look-up, made once: SQLAlchemy takes longer to make one than databases to answer it."""
 
 
 def look_up(
@@ -76,12 +146,7 @@ def identity_graph(connection: Connection, namespace_code: str, value: str) -> I
 
 def _graph_members(connection: Connection, key: bytes) -> dict[int, Identity]:
     """The identities of the graph that the key is in, by vertex; none if it is in none."""
-    me = sa.select(vertex.c.component, vertex.c.graph).where(vertex.c.identity_key == key).subquery()
-    found = connection.execute(
-        sa.select(vertex.c.id, namespace.c.code, vertex.c.value, namespace.c.type)
-        .select_from(me.join(vertex, vertex.c.component == me.c.component).join(namespace, _named(vertex)))
-        .where(vertex.c.graph == me.c.graph)
-    )
+    found = connection.execute(_MEMBERS, key_parameters([key]))
     return {number: _identity(code, value, type_) for number, code, value, type_ in found}
 
 
@@ -91,16 +156,13 @@ def _primary(connection: Connection, key: bytes) -> Iterator[Identity]:
         found = connection.execute(
             sa.select(namespace.c.code, table.c.value, namespace.c.type)
             .select_from(table.join(namespace, _named(table)))
-            .where(table.c.identity_key == key)
-            .limit(1)
+            .where(has_key(table))
+            .limit(1),
+            key_parameters([key]),
         ).one_or_none()
         if found is not None:
             yield _identity(*found)
             return
-
-
-def _named(table: sa.Table) -> sa.ColumnElement[bool]:
-    return namespace.c.id == table.c.namespace_id
 
 
 def _identity(code: str, value: str, type_: str) -> Identity:
@@ -109,15 +171,14 @@ def _identity(code: str, value: str, type_: str) -> Identity:
 
 def _fragments(connection: Connection, table: sa.Table, keys: Collection[bytes]) -> list[Fragment]:
     """What each dataset knows of each identity, with the layers that count."""
-    found = connection.execute(
-        sa.select(table, batch.c.batch_id, batch.c.dataset, batch.c.ingested_at, batch.c.upsert, batch.c.map_paths)
-        .add_columns(namespace.c.code, namespace.c.type)
-        .select_from(with_batch(table, table).join(namespace, _named(table)))
-        .where(table.c.identity_key.in_(keys))
-    ).all()
+    found = connection.execute(_RECORDS[table.name], key_parameters(keys)).all()
     newest_first = sorted(found, key=lambda row: (row.ingested_at, row.batch_id, row.row_number), reverse=True)
-    newest_first.sort(key=lambda row: (row.dataset, row.identity_key))
-    return [_fragment(list(rows)) for _, rows in groupby(newest_first, lambda row: (row.dataset, row.identity_key))]
+    newest_first.sort(key=_of_one_fragment)
+    return [_fragment(list(rows)) for _, rows in groupby(newest_first, _of_one_fragment)]
+
+
+def _of_one_fragment(row: sa.Row[Any]) -> tuple[str, int, int]:
+    return row.dataset, row.key_high, row.key_low
 
 
 def _fragment(newest_first: list[sa.Row[Any]]) -> Fragment:
@@ -149,35 +210,10 @@ def _layer(row: sa.Row[Any]) -> Layer:
 
 
 def _events(connection: Connection, keys: Collection[bytes], limit: int) -> tuple[tuple[ProfileEvent, ...], int]:
-    """The newest events, oldest first, and how many there are. Of those with one `_id` the one ingested last counts."""
-    latest = sa.func.row_number().over(
-        partition_by=event.c.event_key,
-        order_by=[
-            batch.c.ingested_at.desc(),
-            batch.c.batch_id.desc(),
-            batch.c.dataset.desc(),
-            event.c.row_number.desc(),
-            event.c.identity_key.desc(),
-        ],
-    )
-    of_people = event.c.identity_key.in_(keys)
-    total = connection.execute(sa.select(sa.func.count(event.c.event_key.distinct())).where(of_people)).scalar_one()
-    if not total:
-        return (), 0
-    ranked = (
-        sa.select(event.c.id, event.c.timestamp, event.c.event_key, latest.label("rank"))
-        .select_from(with_batch(event, event))
-        .where(of_people)
-        .subquery()
-    )
-    found = connection.execute(
-        sa.select(event, batch.c.batch_id, batch.c.dataset, batch.c.ingested_at, namespace.c.code, namespace.c.type)
-        .select_from(with_batch(ranked.join(event, event.c.id == ranked.c.id), event).join(namespace, _named(event)))
-        .where(ranked.c.rank == 1)
-        .order_by(ranked.c.timestamp.desc(), ranked.c.event_key.desc())
-        .limit(limit)
-    ).all()
-    return tuple(_event(row) for row in reversed(found)), total
+    """The newest events, oldest first, and how many there are."""
+    found = connection.execute(_EVENTS, {**key_parameters(keys), "event_limit": max(limit, 1)}).all()
+    shown = found[: max(limit, 0)]
+    return tuple(_event(row) for row in reversed(shown)), found[0].total if found else 0
 
 
 def _event(row: sa.Row[Any]) -> ProfileEvent:
@@ -199,7 +235,7 @@ def _edges(connection: Connection, members: dict[int, Identity]) -> list[GraphEd
     found: Iterable[sa.Row[Any]] = connection.execute(
         sa.select(link.c.left_id, link.c.right_id, batch.c.ingested_at, batch.c.dataset, batch.c.batch_id)
         .select_from(with_batch(link, link))
-        .where(link.c.left_id.in_(list(members)), link.c.right_id.in_(list(members)))
+        .where(link.c.right_id.in_(list(members)), link.c.left_id.in_(list(members)))
     )
     shown: dict[tuple[int, int], list[sa.Row[Any]]] = {}
     for row in found:

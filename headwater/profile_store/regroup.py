@@ -41,40 +41,37 @@ def follow_rules(connection: Connection, rules: IdentityRules) -> None:
     connection.execute(sa.insert(graph_rules).values(id=1, rules=text))
     apart = sa.or_(vertex.c.graph.is_(None), vertex.c.graph != vertex.c.component)
     touched = set(connection.execute(sa.select(vertex.c.component).where(apart).distinct()).scalars())
-    regroup(connection, touched | _crowded(connection, vertex, rules), rules)
+    regroup(connection, touched | _every_crowded_component(connection, rules), rules)
 
 
 def crowded_components(connection: Connection, components: Collection[int], rules: IdentityRules) -> set[int]:
     """Which of the components limits or linking rules act on."""
     if not components:
         return set()
+    found: set[int] = set()
     with Stage(connection, "touched", sa.Column("component", sa.BigInteger)) as stage:
         stage.fill(pa.array(sorted(components), pa.int64()))
-        joined = stage.table.join(vertex, vertex.c.component == stage.table.c.component)
-        return _crowded(connection, joined, rules)
+        touched = stage.table.c.component
+        for which, most in _limits(connection, rules):
+            members = sa.select(sa.func.count()).where(vertex.c.component == touched, which).scalar_subquery()
+            found.update(connection.execute(sa.select(touched).where(members > most)).scalars())
+    return found
 
 
-def _crowded(connection: Connection, members: sa.FromClause, rules: IdentityRules) -> set[int]:
-    found = set(
-        connection.execute(
-            sa.select(vertex.c.component)
-            .select_from(members)
-            .group_by(vertex.c.component)
-            .having(sa.func.count() > GRAPH_LIMIT)
-        ).scalars()
-    )
+def _every_crowded_component(connection: Connection, rules: IdentityRules) -> set[int]:
+    found: set[int] = set()
+    for which, most in _limits(connection, rules):
+        members = sa.select(vertex.c.component).where(which).group_by(vertex.c.component)
+        found.update(connection.execute(members.having(sa.func.count() > most)).scalars())
+    return found
+
+
+def _limits(connection: Connection, rules: IdentityRules) -> Iterator[tuple[sa.ColumnElement[bool], int]]:
+    """Of which vertices a component may have how many."""
+    yield sa.true(), GRAPH_LIMIT
     numbers = NamespaceNumbers(connection)
     for code in rules.unique:
-        found |= set(
-            connection.execute(
-                sa.select(vertex.c.component)
-                .select_from(members)
-                .where(vertex.c.namespace_id.in_(numbers.of_code(code)))
-                .group_by(vertex.c.component)
-                .having(sa.func.count() > 1)
-            ).scalars()
-        )
-    return found
+        yield vertex.c.namespace_id.in_(numbers.of_code(code)), 1
 
 
 def regroup(connection: Connection, vertices: Iterable[int], rules: IdentityRules) -> int:
@@ -113,7 +110,7 @@ class _Regrouping:
         self._members = connection.execute(sa.select(*columns).select_from(members)).all()
         shown = connection.execute(
             sa.select(link.c.left_id, link.c.right_id, batch.c.ingested_at, batch.c.batch_id).select_from(
-                with_batch(members.join(link, link.c.left_id == vertex.c.id), link)
+                with_batch(members.join(link, link.c.right_id == vertex.c.id), link)
             )
         )
         self._links: dict[Link, tuple[int, str]] = {}

@@ -15,9 +15,10 @@ from headwater.database.engine import upsert
 from headwater.identity.values import identity_key
 from headwater.profile_store.batches import rows_of, with_batch
 from headwater.profile_store.bulk import Stage
+from headwater.profile_store.keys import has_key, key_parameters
 from headwater.profile_store.loads import Removal
 from headwater.profile_store.regroup import regroup, stored_rules
-from headwater.profile_store.tables import batch, event, fragment, link, lookup_entity, removed, vertex
+from headwater.profile_store.tables import batch, event, fragment, link, lookup_entity, namespace, removed, vertex
 from headwater.profile_store.times import to_micros
 
 
@@ -38,19 +39,22 @@ def remove_batches(connection: Connection, which: sa.ColumnElement[bool]) -> Rem
     return Removal(batches=len(numbers), **removed)
 
 
-def remove_profile(connection: Connection, namespace: str, value: str, at: datetime) -> Removal:
+def remove_profile(connection: Connection, namespace_code: str, value: str, at: datetime) -> Removal:
     """Remove all fragments and events of the person with this identity, and the graph itself."""
-    key = identity_key(namespace, value)
-    me = sa.select(vertex.c.component, vertex.c.graph).where(vertex.c.identity_key == key).subquery()
+    key = identity_key(namespace_code, value)
+    me = sa.select(vertex.c.component, vertex.c.graph).where(has_key(vertex)).subquery()
     same = (vertex.c.component == me.c.component) & (vertex.c.graph == me.c.graph)
-    members = connection.execute(sa.select(vertex.c.id, vertex.c.identity_key, vertex.c.component).where(same)).all()
-    own = connection.execute(
-        sa.select(vertex.c.id, vertex.c.identity_key, vertex.c.component).where(vertex.c.identity_key == key)
-    ).all()
-    people = {row.id: row for row in [*members, *own]}
-    keys = {key, *(row.identity_key for row in people.values())}
+    named = sa.select(vertex.c.id, vertex.c.component, vertex.c.value, namespace.c.code).join(
+        namespace, namespace.c.id == vertex.c.namespace_id
+    )
+    people = {
+        row.id: row
+        for which in (same, has_key(vertex))
+        for row in connection.execute(named.where(which), key_parameters([key]))
+    }
+    keys = {key, *(identity_key(row.code, row.value) for row in people.values())}
     fragments, events = (
-        connection.execute(sa.delete(table).where(table.c.identity_key.in_(keys))).rowcount
+        connection.execute(sa.delete(table).where(has_key(table)), key_parameters(keys)).rowcount
         for table in (fragment, event)
     )
     _note_removed(connection, keys, at)
@@ -60,30 +64,36 @@ def remove_profile(connection: Connection, namespace: str, value: str, at: datet
 
 
 def _note_removed(connection: Connection, keys: Iterable[bytes], at: datetime) -> None:
+    values = {"removed_at": to_micros(at)}
     for key in sorted(keys):
-        values = {"removed_at": to_micros(at)}
+        words = key_parameters([key])
         connection.execute(
             upsert(connection, removed)
-            .values(identity_key=key, **values)
-            .on_conflict_do_update(index_elements=[removed.c.identity_key], set_=values)
+            .values(key_high=words["key_highs"][0], key_low=words["key_lows"][0], **values)
+            .on_conflict_do_update(index_elements=[removed.c.key_high, removed.c.key_low], set_=values)
         )
 
 
 def keep_out_removed(connection: Connection, number: int) -> None:
     """Take out what a batch brought of people who were removed after it had been ingested."""
     ingested_at = sa.select(batch.c.ingested_at).where(batch.c.no == number).scalar_subquery()
-    gone = sa.select(removed.c.identity_key).where(removed.c.removed_at >= ingested_at)
-    if connection.execute(gone.limit(1)).first() is None:
+    since = removed.c.removed_at >= ingested_at
+    if connection.execute(sa.select(removed.c.key_high).where(since).limit(1)).first() is None:
         return
     for table in (fragment, event):
-        connection.execute(sa.delete(table).where(rows_of(table, number), table.c.identity_key.in_(gone)))
-    people = connection.execute(sa.select(vertex.c.id, vertex.c.component).where(vertex.c.identity_key.in_(gone))).all()
+        connection.execute(sa.delete(table).where(rows_of(table, number), _is_removed(table, since)))
+    people = connection.execute(sa.select(vertex.c.id, vertex.c.component).where(_is_removed(vertex, since))).all()
     with Stage(connection, "gone", sa.Column("id", sa.BigInteger)) as stage:
         stage.fill(pa.array(sorted(row.id for row in people), pa.int64()))
         ends = sa.select(stage.table.c.id)
         touches = link.c.left_id.in_(ends) | link.c.right_id.in_(ends)
         connection.execute(sa.delete(link).where(rows_of(link, number), touches))
     regroup(connection, {row.component for row in people}, stored_rules(connection))
+
+
+def _is_removed(table: sa.Table, since: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    same = (removed.c.key_high == table.c.key_high) & (removed.c.key_low == table.c.key_low)
+    return sa.exists().where(since, same).correlate(table)
 
 
 def _remove_links(connection: Connection, vertices: Iterable[int]) -> int:
@@ -93,7 +103,7 @@ def _remove_links(connection: Connection, vertices: Iterable[int]) -> int:
         within = sa.select(vertex.c.id).where(
             vertex.c.component.in_(sa.select(vertex.c.component).where(vertex.c.id.in_(gone)))
         )
-        ends = link.c.left_id.in_(gone) | (link.c.left_id.in_(within) & link.c.right_id.in_(gone))
+        ends = link.c.right_id.in_(gone) | (link.c.right_id.in_(within) & link.c.left_id.in_(gone))
         return connection.execute(sa.delete(link).where(ends)).rowcount
 
 

@@ -15,6 +15,7 @@ from headwater.identity.extract import SKIP_REASONS, Integers, Mask, RowIdentiti
 from headwater.identity.namespaces import Namespace
 from headwater.identity.values import KEY_BYTES, SkipReason, identity_keys, key_prefix
 from headwater.profile.texts import to_texts
+from headwater.profile_store.keys import to_words
 from headwater.profile_store.loads import BatchLoad
 from headwater.profile_store.times import DAY_MICROS, to_micros
 
@@ -24,18 +25,20 @@ MAX_EVENT_BYTES: Final = 10 * 1024
 """A larger event does not reach the profiles."""
 STORE_ROWS: Final = pa.schema(
     [
-        ("identity_key", pa.binary(KEY_BYTES)),
-        ("event_key", pa.binary(KEY_BYTES)),
-        ("number", pa.int64()),
+        ("key_high", pa.int64()),
+        ("key_low", pa.int64()),
+        ("event_high", pa.int64()),
+        ("event_low", pa.int64()),
+        ("row_number", pa.int64()),
         ("namespace", pa.int64()),
         ("value", pa.string()),
         ("at", pa.int64()),
         ("body", pa.string()),
     ]
 )
-"""Rows for the store. `event_key` is a digest of the event's `_id`, zeros for a record; `number` is the row's position
-in the batch, counted from 1; `namespace` a place in `RowMaker.namespaces`; `at` when the event happened, or when the
-source changed the record, in microseconds since 1970; `body` the XDM fields as JSON."""
+"""Rows for the store. `event_high` and `event_low` are a digest of the event's `_id`, of zeros for a record;
+`row_number` is the row's position in the batch, counted from 1; `namespace` a place in `RowMaker.namespaces`; `at` when
+the event happened, or when the source changed the record, in microseconds since 1970; `body` the XDM fields as JSON."""
 
 _TAKEN: Final = -1
 
@@ -99,8 +102,8 @@ class RowMaker:
         prefixes = pa.array([key_prefix(each.code) for each in namespaces], pa.binary()).take(pa.array(codes))
         mine = np.array([self._code(each) for each in namespaces], np.int64)
         columns = [
-            identity_keys(prefixes, values),
-            _event_keys(taken.column("id")),
+            *to_words(identity_keys(prefixes, values)),
+            *to_words(_event_keys(taken.column("id"))),
             numbers,
             pa.array(mine[codes]),
             values,

@@ -4,17 +4,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from sqlalchemy.engine import Connection, Engine
 
 from headwater.identity.graph import IdentityGraph
 from headwater.model.documents import MergePolicy
 from headwater.profile.merged import EVENT_LIMIT, MergedProfile
-from headwater.profile_store import batches, counting, identities, profiles, reading, reloading, removal
+from headwater.profile_store import batches, counting, history, identities, profiles, reading, reloading, removal
 from headwater.profile_store.engine import Step, open_database
 from headwater.profile_store.engine import reading as reading_transaction
 from headwater.profile_store.engine import writing as writing_transaction
+from headwater.profile_store.indexes import drop_unused_indexes
 from headwater.profile_store.loads import (
     BatchLoad,
     IdentityLoad,
@@ -25,12 +26,14 @@ from headwater.profile_store.loads import (
     StoredBatch,
 )
 from headwater.profile_store.rows import to_json
-from headwater.profile_store.tables import batch
+from headwater.profile_store.tables import batch, event, fragment, link, lookup_entity, vertex
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _Result = TypeVar("_Result", IdentityLoad, ProfileLoad)
+_WRITTEN: Final = {"identities": (vertex, link), "profiles": (fragment, event, lookup_entity)}
+"""The tables that a load writes to."""
 
 
 class ProfileStore:
@@ -159,6 +162,15 @@ class ProfileStore:
         with writing_transaction(self._engine) as connection:
             return removal.expire_events(connection, dataset, before)
 
+    def forget_history(self, dataset: str, *, before: datetime) -> Removal:
+        """Remove records of the dataset that were replaced by batches ingested before an aware time.
+
+        No profile changes, and a batch ingested since then can be removed as if it had never come. One from before does
+        not show again what it replaced. Records of an upsert dataset lie on top of each other and stay.
+        """
+        with writing_transaction(self._engine) as connection:
+            return history.forget_history(connection, dataset, before)
+
     def look_up(
         self, namespace: str, value: str, policy: MergePolicy, *, event_limit: int = EVENT_LIMIT
     ) -> MergedProfile | None:
@@ -199,6 +211,7 @@ class ProfileStore:
     def _once(
         self, step: Step, load: BatchLoad, result_type: type[_Result], work: Callable[[Connection, int], _Result]
     ) -> _Result:
+        drop_unused_indexes(self._engine, _WRITTEN[step])
         with writing_transaction(self._engine) as connection:
             number, answer = batches.register(connection, load, step)
             if answer is not None:

@@ -4,18 +4,20 @@
 goes takes exactly its rows with it. Rows of one batch lie together: a row's id is its batch's number times 2³² plus a
 running number, so that loading appends, however random the identities are, and removing deletes one range.
 
-Fragments and events refer to an identity by its key (`headwater.identity.identity_key`, 16 bytes), the graph by the
-vertex's number. So the two loads of a batch do not need each other: `load_identities` writes `vertex` and `link`,
-`load_profiles` the rest. Times are microseconds since 1970 in UTC, bodies are JSON text. All names begin with
-`profile_`, so that the store may share a database.
+Fragments and events refer to an identity by its key (`headwater.identity.identity_key`, 16 bytes, which two numbers
+hold: see `keys`), the graph by the vertex's number. So the two loads of a batch do not need each other:
+`load_identities` writes `vertex` and `link`, `load_profiles` the rest. Times are microseconds since 1970 in UTC, bodies
+are JSON text. All names begin with `profile_`, so that the store may share a database.
+
+Whoever writes holds the database's only write lock (`engine.writing`), so that no index has to be unique.
 """
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
 
 VERSION_TABLE: Final = "headwater_profile_version"
-VERSION: Final = "0003"
+VERSION: Final = "0004"
 """The newest migration. A store at this version is opened without asking Alembic."""
 
 BATCH_ROWS: Final = 1 << 32
@@ -25,15 +27,24 @@ metadata = MetaData()
 
 
 def _id() -> Column[Any]:
-    """SQLite keeps rows in the order of an INTEGER key."""
+    """SQLite keeps rows in the order of an INTEGER key. On PostgreSQL there is no such key; see `_by_id`."""
     return Column(
         "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False, nullable=False
     )
 
 
+def _by_id(name: str, *, sought: bool) -> Index:
+    """How PostgreSQL finds rows by id: one row if it is sought, otherwise ranges of them, by a summary of each page."""
+    only: dict[Any, Any] = {"only": "postgresql"}
+    if sought:
+        return Index(f"{name}_rows", "id", unique=True, info=only)
+    return Index(f"{name}_rows", "id", info=only, postgresql_using="brin", postgresql_with={"autosummarize": "on"})
+
+
 def _identity() -> tuple[Column[Any], ...]:
     return (
-        Column("identity_key", LargeBinary(16), nullable=False),
+        Column("key_high", BigInteger, nullable=False),
+        Column("key_low", BigInteger, nullable=False),
         Column("namespace_id", Integer, nullable=False),
         Column("value", Text, nullable=False),
     )
@@ -49,7 +60,8 @@ def _record_table(name: str) -> Table:
         Column("row_number", BigInteger, nullable=False),
         Column("changed_at", BigInteger, nullable=False),
         Column("body", Text, nullable=False),
-        Index(f"{name}_identity", "identity_key"),
+        Index(f"{name}_identity", "key_high"),
+        _by_id(name, sought=False),
     )
 
 
@@ -87,13 +99,15 @@ event = Table(
     metadata,
     _id(),
     *_identity(),
-    Column("event_key", LargeBinary(16), nullable=False),
+    Column("event_high", BigInteger, nullable=False),
+    Column("event_low", BigInteger, nullable=False),
     Column("row_number", BigInteger, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
-    Index("profile_event_identity", "identity_key", "event_key"),
+    Index("profile_event_identity", "key_high", "event_high"),
+    _by_id("profile_event", sought=True),
 )
-"""`event_key` is a digest of the event's `_id`."""
+"""`event_high` and `event_low` are a digest of the event's `_id`."""
 
 vertex = Table(
     "profile_vertex",
@@ -102,8 +116,9 @@ vertex = Table(
     *_identity(),
     Column("component", BigInteger, nullable=False),
     Column("graph", BigInteger),
-    Index("profile_vertex_identity", "identity_key", unique=True),
+    Index("profile_vertex_identity", "key_high"),
     Index("profile_vertex_component", "component"),
+    _by_id("profile_vertex", sought=True),
 )
 """Identities that have a link. `component` is a vertex of the connected component, the same for all of them; `graph`
 is the same number unless limits or linking rules took the component apart; null for an identity that they removed."""
@@ -114,14 +129,21 @@ link = Table(
     _id(),
     Column("left_id", BigInteger, nullable=False),
     Column("right_id", BigInteger, nullable=False),
-    Index("profile_link_left", "left_id", "right_id"),
+    Index("profile_link_right", "right_id", "left_id"),
+    _by_id("profile_link", sought=False),
 )
-"""Which batch showed which two identities together; `left_id` is the smaller one."""
+"""Which batch showed which two identities together; `left_id` is the smaller one.
+
+Sought by the greater one: nearly every new link has a new identity, so that the index grows at its end.
+"""
 
 removed = Table(
     "profile_removed",
     metadata,
-    Column("identity_key", LargeBinary(16), primary_key=True, nullable=False),
+    *(
+        Column(name, BigInteger, primary_key=True, autoincrement=False, nullable=False)
+        for name in ("key_high", "key_low")
+    ),
     Column("removed_at", BigInteger, nullable=False),
 )
 """Identities of people who were removed, and when. What was ingested until then never brings them back."""

@@ -263,7 +263,7 @@ def test_counts_are_right_across_slices(store: ProfileStore, url: str, upsert: b
     engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg") if url[0] == "p" else url)
     indexes = {each["name"] for each in sa.inspect(engine).get_indexes("profile_fragment")}
     engine.dispose()
-    assert indexes == {"profile_fragment_identity"}
+    assert indexes - {"profile_fragment_rows"} == {"profile_fragment_identity"}
 
 
 def test_a_batch_belongs_to_one_dataset(store: ProfileStore) -> None:

@@ -67,6 +67,6 @@ def test_a_key_is_no_message() -> None:
 
 def test_armor_without_its_end_looks_cut_off() -> None:
     whole = b"-----BEGIN PGP MESSAGE-----\n\nhQEM\n=abcd\n-----END PGP MESSAGE-----"
-    assert find_cut(io.BytesIO(whole)) is None
-    assert find_cut(io.BytesIO(whole[:-30])) == "the end of the OpenPGP armor is missing"
-    assert find_cut(io.BytesIO(MESSAGES["key"] + b"a,b,c\n1")) is None
+    assert find_cut(io.BytesIO(whole), encoding="utf-8") is None
+    assert find_cut(io.BytesIO(whole[:-30]), encoding="utf-8") == "the end of the OpenPGP armor is missing"
+    assert find_cut(io.BytesIO(MESSAGES["key"] + b"a,b,c\n1"), encoding="utf-8") is None

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -13,6 +13,7 @@ def upgrade() -> None:
     """Apply."""
     op.create_table(
         "profile_removed",
-        sa.Column("identity_key", sa.LargeBinary(16), primary_key=True, nullable=False),
+        sa.Column("key_high", sa.BigInteger, primary_key=True, autoincrement=False, nullable=False),
+        sa.Column("key_low", sa.BigInteger, primary_key=True, autoincrement=False, nullable=False),
         sa.Column("removed_at", sa.BigInteger, nullable=False),
     )
