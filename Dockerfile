@@ -20,6 +20,9 @@ ENV PATH=/opt/headwater/venv/bin:$PATH \
     AIRFLOW_HOME=/opt/headwater/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/headwater/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/headwater/plugins
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends gnupg \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 50000 --create-home --home-dir /opt/headwater/airflow --shell /usr/sbin/nologin headwater \
     && install -d -o headwater -g headwater /opt/headwater/airflow/logs /opt/headwater/state
 COPY --from=build /opt/headwater/venv /opt/headwater/venv
