@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader, FileIO
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -53,6 +53,7 @@ class Spool:
         self._file = file
         self._digest = digest or hashlib.sha256()
         self._noted = noted
+        self._reader: BufferedReader | None = None
         self.is_kept = is_kept
         self.size_bytes = size_bytes
 
@@ -61,26 +62,24 @@ class Spool:
         """Hash of all bytes so far, in hexadecimal."""
         return self._digest.hexdigest()
 
-    def append(self, block: memoryview) -> None:
-        """Add bytes; called by one thread at a time.
+    def write(self, block: memoryview) -> None:
+        """Store bytes; they count once they were given to `note` too, maybe by another thread.
 
         Raises:
-            HeadwaterError: They can't be stored. All that came is given up, to give the space back.
+            HeadwaterError: They can't be stored; `restart` gives the space back.
         """
+        with self._explained():
+            while block:
+                count = self._file.write(block[:_WRITE_BYTES])
+                block = block[count:]
+
+    def note(self, block: memoryview) -> None:
+        """Hash bytes that were stored, in the same order; raises as `write` does."""
         self._digest.update(block)
-        came_bytes = self.size_bytes
-        try:
-            self._write(block)
-            if self._noted is not None:
+        self.size_bytes += len(block)
+        if self._noted is not None:
+            with self._explained():
                 self._noted(self.size_bytes, self._digest)
-        except OSError as error:
-            with suppress(OSError):
-                self.restart()
-            raise HeadwaterError(
-                f"a file that is being fetched can't be stored on this machine: {error.strerror}, after {came_bytes:,} "
-                "bytes. Make room for temporary files, and in HEADWATER_HOME.",
-                retryable=True,
-            ) from error
 
     def last(self, count: int) -> bytes:
         """Return the last bytes, as many as there are, and leave the file at its end."""
@@ -98,13 +97,19 @@ class Spool:
     def from_the_start(self) -> BinaryIO:
         """Return the file, at its first byte; it is closed with the spool."""
         self._file.seek(0)
-        return cast(BinaryIO, BufferedReader(self._file))
+        self._reader = BufferedReader(self._file)  # it would close the file if it was forgotten
+        return cast(BinaryIO, self._reader)
 
-    def _write(self, block: memoryview) -> None:
-        while block:
-            count = self._file.write(block[:_WRITE_BYTES])
-            self.size_bytes += count
-            block = block[count:]
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise HeadwaterError(
+                f"a file that is being fetched can't be stored on this machine: {error.strerror}, after "
+                f"{self.size_bytes:,} bytes. Make room for temporary files, and in HEADWATER_HOME.",
+                retryable=True,
+            ) from error
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from connectors.base import Connector, RemoteFile
 from connectors.errors import ConnectorError, TransferError
+from headwater.errors import HeadwaterError
 from headwater.flows.patience import Patience, Retries
 from headwater.flows.spool import Span, Spool
 from headwater.flows.write_behind import WriteBehind
@@ -78,7 +79,11 @@ class Transfer:
                 return changed
             if not _can_be_told_apart(self._file, now):
                 self._start_anew("the source gives neither exact times nor versions, so a change would not be seen")
-        self._copy()
+        try:
+            self._copy()
+        except HeadwaterError:  # of the spool: give the space back
+            self._spool.restart()
+            raise
         return self._how_changed() if self._span.size_bytes is None else None
 
     def _how_changed(self) -> str | None:
@@ -100,7 +105,7 @@ class Transfer:
         length = None if self._span.size_bytes is None else self._span.size_bytes - offset
         self._received_bytes = self._spool.size_bytes
         with (
-            WriteBehind(self._spool.append) as behind,
+            WriteBehind(self._spool.write, self._spool.note) as behind,
             self._connector.open_file(
                 self._path, offset=self._span.offset + offset, length=length, version=self._file.version
             ) as stream,

@@ -1,7 +1,8 @@
-"""Fetches a file and kills itself on the way; `test_kept` runs it as a program of its own."""
+"""Fetches a file, and kills itself on the way or runs out of disk; `test_kept` runs it as a program of its own."""
 
 import json
 import os
+import resource
 import signal
 import sys
 from contextlib import closing
@@ -17,6 +18,8 @@ def main() -> None:
     """Read what to do from standard input."""
     job = json.load(sys.stdin)
     left = job["kill_after_bytes"]
+    if job.get("most_file_bytes") is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (job["most_file_bytes"],) * 2)
 
     def count_down(count: int) -> None:
         nonlocal left

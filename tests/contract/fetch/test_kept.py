@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -82,6 +83,22 @@ def test_a_killed_process_is_followed_by_one_that_goes_on(
     assert result.sha256 == hashlib.sha256(content).hexdigest()
     assert server.counts.bytes_sent - sent_before < SIZE - 4 * MIB, "most of what came is not sent again"
     assert sum(told) == SIZE, "what was there already counts as progress"
+    assert files(kept) == []
+
+
+def test_a_disk_that_is_full_gets_its_space_back(
+    server: AsyncsshServer, connector: Connector, kept: KeptTransfers
+) -> None:
+    put(server, bytes(SIZE))
+    job = {"kill_after_bytes": 2**40, "most_file_bytes": 5 * MIB, "folder": str(kept.folder), "config": server.config()}
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.contract.fetch.killed_fetch"],
+        input=json.dumps(job),
+        text=True,
+        check=False,
+        stderr=subprocess.PIPE,
+    )
+    assert re.search(r"can't be stored on this machine: File too large, after [0-9,]+ bytes\. Make room", run.stderr)
     assert files(kept) == []
 
 

@@ -118,3 +118,30 @@ def test_a_failure_to_store_is_told_even_if_reading_failed() -> None:
     with pytest.raises(OSError, match="No space left on device") as caught:
         read()
     assert isinstance(caught.value.__context__, EOFError)
+
+
+def test_each_step_works_on_each_block_after_the_one_before() -> None:
+    stored, noted = Store(), Store()
+
+    def note(block: memoryview) -> None:
+        assert stored.blocks[len(noted.blocks)] == bytes(block), "it was stored before"
+        noted(block)
+
+    with WriteBehind(stored, note) as behind:
+        for number in range(30):
+            put(behind, full(number))
+    assert noted.blocks == stored.blocks == [full(number) for number in range(30)]
+    assert len(noted.threads | stored.threads) == 2
+
+
+def test_a_block_that_was_not_stored_is_not_noted() -> None:
+    noted = Store()
+
+    def read() -> None:
+        with WriteBehind(Store(fails_at=2), noted) as behind:
+            for number in range(8):
+                put(behind, full(number))
+
+    with pytest.raises(OSError, match="No space left on device"):
+        read()
+    assert len(noted.blocks) <= 2
