@@ -27,7 +27,7 @@ class DyingStore:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._store, name)
 
-    def reload_batch(self, load: Any, rows: Any) -> bool:  # noqa: ANN401
+    def reload_batch(self, load: Any, rows: Any, **options: Any) -> bool:  # noqa: ANN401
         """Reload, and die."""
 
         def dying_rows() -> Any:  # noqa: ANN401
@@ -35,7 +35,7 @@ class DyingStore:
             if self._point == "while reloading":
                 die()
 
-        self._store.reload_batch(load, dying_rows)
+        self._store.reload_batch(load, dying_rows, **options)
         die()
         raise AssertionError("unreachable")
 

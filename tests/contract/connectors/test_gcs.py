@@ -278,7 +278,8 @@ class TestTransfer:
     def test_a_store_that_sends_one_byte_at_a_time(self, store: OddGcs, connect: Connect) -> None:
         store.files["a.bin"] = self.CONTENT
         store.drip = True
-        connector = connect(store, **SMALL_PARTS, timeout_seconds=0.3, max_attempts=1)
+        least = {"least_speed_seconds": 0.6, "least_bytes_per_second": 10**9}
+        connector = connect(store, **SMALL_PARTS, **least, timeout_seconds=0.3, max_attempts=1)
         with (
             connector.open_file("a.bin") as stream,
             pytest.raises(TransferError, match=r"sent less than 256 KiB of file 'a\.bin' in 0\.6 s"),

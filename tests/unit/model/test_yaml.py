@@ -116,7 +116,7 @@ def test_a_key_in_both_spellings_is_refused() -> None:
         (
             "kind: dataflow\nname: f\nsource: s\ntarget: d\nschedule: {frequency: day}\n",
             "3: source: expected a mapping with `account`, `path`, `files`, `recursive`, `format`, `format_options`, "
-            "`ready`, `changed_files`\nflows/f.yaml:4: target: expected a mapping with `dataset`",
+            "`ready`, `changed_files`, `encryption`\nflows/f.yaml:4: target: expected a mapping with `dataset`",
         ),
     ],
 )
