@@ -164,12 +164,12 @@ class TestReverting:
 
         told = str(caught.value)
         assert told.startswith(
-            "2 of 4 parts of the maintenance failed; 1 tables were maintained.\ndataset 'a_broken': "
+            "2 of 5 parts of the maintenance failed; 1 tables were maintained.\ndataset 'a_broken': "
         )
         assert "\ndataset 'zz_broken': " in told
         assert shop.keys() == ["0", "1", "2", "3"]
         assert maintain_lake(shop.workspace, [DATASET])[0].dataset == DATASET
-        with pytest.raises(HeadwaterError, match=r"^1 of 2 parts .*\ndataset 'none': .* has no table in the lake"):
+        with pytest.raises(HeadwaterError, match=r"^1 of 3 parts .*\ndataset 'none': .* has no table in the lake"):
             maintain_lake(shop.workspace, ["none", DATASET])
 
     @pytest.mark.slow

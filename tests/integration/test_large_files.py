@@ -36,9 +36,9 @@ def luma(tmp_path: Path) -> Iterator[Installation]:
 
 
 def purchases(luma: Installation, times: int = 4) -> tuple[bytes, set[int]]:
-    """A file of the sample's purchases, several times over, and the numbers of its bad records."""
+    """A file of the sample's purchases, several times over and in few days, and which records are bad."""
     lines = [
-        json.dumps({**record, "_id": f"{record['_id']}-{copy}"}, ensure_ascii=False)
+        json.dumps({**record, "_id": f"{record['_id']}-{copy}", "timestamp": f"2020-02-0{1 + copy}T00:00:00Z"})
         for copy in range(times)
         for record in luma.data.purchases
     ]
