@@ -4,6 +4,7 @@ A version is known first by what a listing tells (path, size, time, the store's 
 once it was fetched by its content (SHA-256 and size). The ledger never expires.
 """
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ from headwater.errors import ConflictError
 from headwater.model.manifest import Expected
 from headwater.model.runs import FileState, SourceFile
 
+_MOST_OF_VERSION = 300
+"""A longer version stands in a signature as its digest, so that the ledger's keys stay short."""
 MAX_PATH_BYTES = 2_000
 """A longer path does not fit into the ledger's keys: an entry of PostgreSQL's B-tree has 2,704 bytes at most."""
 _PAGE = 500
@@ -53,7 +56,10 @@ class FileVersion:
     def signature(self) -> str:
         """Two versions of a path with the same signature count as the same until their bytes were seen."""
         modified = self.modified_at.isoformat() if self.modified_at is not None else ""
-        return f"{'' if self.size_bytes is None else self.size_bytes}|{modified}|{self.version or ''}"
+        version = self.version or ""
+        if len(version) > _MOST_OF_VERSION:
+            version = hashlib.sha256(version.encode()).hexdigest()
+        return f"{'' if self.size_bytes is None else self.size_bytes}|{modified}|{version}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,7 +129,7 @@ source_file = sa.Table(
     sa.Column("signature", sa.String(400), nullable=False),
     sa.Column("size_bytes", sa.BigInteger),
     sa.Column("modified_at", UtcDateTime),
-    sa.Column("version", sa.String(300)),
+    sa.Column("version", sa.String(300).with_variant(sa.Text, "postgresql")),
     sa.Column("sha256", sa.String(64)),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("flow_run_id", sa.String(26), sa.ForeignKey("flow_run.id"), nullable=False, index=True),

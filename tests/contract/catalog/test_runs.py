@@ -77,6 +77,18 @@ def test_an_open_run_is_listed_until_it_is_complete(catalog: Catalog) -> None:
     assert catalog.flow_runs.of_dag_run("f", "manual__2") is None
 
 
+def test_a_version_of_any_length_is_kept_whole_and_told_from_others(catalog: Catalog) -> None:
+    first, second = (
+        FileVersion(path="a", size_bytes=1, modified_at=START, version="v" * 1023 + end) for end in ("1", "2")
+    )
+    run_id = start_run(catalog)
+    catalog.ledger.claim("f", run_id, [Claim(id=str(ULID()), file=first, group=0)])
+    [file] = catalog.ledger.of_run(run_id)
+    assert file.version == first.version
+    assert catalog.ledger.known("f", ["a"])["a"].keys() == {first.signature}
+    assert first.signature != second.signature
+
+
 def test_the_longest_path_can_be_claimed_and_waited_for(catalog: Catalog) -> None:
     def longest(character: str) -> FileVersion:
         path = "".join(sha256(str(number).encode()).hexdigest() for number in range(50))
