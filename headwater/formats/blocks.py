@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from headwater.model.records import MAX_RAW_BYTES
 
 FILE_EMPTY: Final = "106"
@@ -47,7 +50,7 @@ class Block:
     """
 
     records: Sequence[bytes]
-    offsets: Sequence[int] | None = None
+    offsets: Sequence[int] | npt.NDArray[np.int64] | None = None
     lines: Sequence[int] | None = None
     faults: dict[int, str] = field(default_factory=dict)
 

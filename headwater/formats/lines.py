@@ -1,8 +1,8 @@
 """Newline-delimited JSON: lines to blocks. A line may hold one record, or an array of records."""
 
 from collections.abc import Iterator
-from itertools import accumulate
-from operator import add
+
+import numpy as np
 
 from headwater.formats.array_scan import ArrayScan, scan_elements
 from headwater.formats.blocks import Block, BlockBuilder, Limits, too_long
@@ -52,13 +52,14 @@ def _skip_line(source: ByteSource, limits: Limits) -> None:
 
 
 def _blocks(lines: list[bytes], start: int, first_line: int, limits: Limits) -> Iterator[Block]:
-    offsets = list(map(add, accumulate(map(len, lines), initial=start), range(len(lines))))
+    lengths = np.fromiter(map(len, lines), np.int64, len(lines))
+    offsets = np.cumsum(lengths + 1) - lengths + (start - 1)
     beginnings = {line[:1] for line in lines}
-    if beginnings.isdisjoint(_NEEDS_CARE) and max(map(len, lines)) <= limits.max_record_bytes:
+    if beginnings.isdisjoint(_NEEDS_CARE) and lengths.max() <= limits.max_record_bytes:
         yield Block(records=lines, offsets=offsets, lines=range(first_line, first_line + len(lines)))
         return
     builder = BlockBuilder()
-    for number, (text, offset) in enumerate(zip(lines, offsets, strict=True), first_line):
+    for number, (text, offset) in enumerate(zip(lines, offsets.tolist(), strict=True), first_line):
         stripped = text.lstrip()
         place = offset + len(text) - len(stripped)
         if len(stripped) > limits.max_record_bytes:

@@ -217,4 +217,4 @@ def _place(block: Block) -> tuple[int, int]:
     """Offset and line of the block's first record; text formats have both."""
     if block.offsets is None or block.lines is None:
         raise TypeError("a block of a text has offsets and lines")
-    return block.offsets[0], block.lines[0]
+    return int(block.offsets[0]), block.lines[0]

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -10,6 +13,9 @@ from headwater.formats.blocks import Block, Displayed
 from headwater.ingest.judge import Verdict
 from headwater.ingest.report import BYTE_OFFSET, ROW_NUMBER, Chunk
 from headwater.model.records import MAX_RAW_BYTES, Problem, RowError
+
+_RUN_ROWS: Final = 32
+"""A run of so many rows is worth being joined to others as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,18 +32,12 @@ class FastRows:
     positions: Sequence[int]
     suspects: list[int]
 
-    def settled(self) -> "FastRows":
-        """Only the rows that need no second look."""
-        if not self.suspects:
-            return self
-        good = [True] * self.batch.num_rows
-        for suspect in self.suspects:
-            good[suspect] = False
-        return FastRows(
-            batch=self.batch.filter(pa.array(good, pa.bool_())),
-            positions=[position for position, is_good in zip(self.positions, good, strict=True) if is_good],
-            suspects=[],
-        )
+    def unsettled(self, count: int) -> list[int]:
+        """Which of the block's `count` records have no row, or one that needs a second look; in their order."""
+        suspects = [self.positions[row] for row in self.suspects]
+        if len(self.positions) == count:
+            return suspects
+        return sorted(set(range(count)).difference(self.positions).union(suspects))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +73,10 @@ def assemble(
         look: The judge's verdict on a record of the block, asked for each that the fast path did not settle.
         restore: Makes a batch of the records that the judge accepted, as he restated them.
     """
-    settled = fast.settled()
-    rows = _locate(settled.batch, block, settled.positions, place)
+    rows = _without(_locate(fast.batch, block, fast.positions, place), fast.suspects)
     if rows.num_rows == len(block.records):
         return Chunk(rows=rows, errors=(), read=rows.num_rows)
-    open_cases = sorted(set(range(len(block.records))).difference(settled.positions))
-    verdicts = [(position, look(position)) for position in open_cases]
+    verdicts = [(position, look(position)) for position in fast.unsettled(len(block.records))]
     restored = {position: verdict.record for position, verdict in verdicts if verdict.record is not None}
     if restored:
         again = _locate(restore(list(restored.values())), block, list(restored), place)
@@ -95,7 +93,7 @@ def row_error(block: Block, position: int, problems: tuple[Problem, ...], place:
         file=place.file,
         row_number=place.first_row + position,
         line=None if block.lines is None else block.lines[position],
-        byte_offset=None if block.offsets is None else block.offsets[position],
+        byte_offset=None if block.offsets is None else int(block.offsets[position]),
         raw=block.records[position][:MAX_RAW_BYTES].rstrip(b"\r"),
         problems=problems,
         is_displayed=isinstance(block.records[position], Displayed),
@@ -105,7 +103,8 @@ def row_error(block: Block, position: int, problems: tuple[Problem, ...], place:
 
 def _locate(batch: pa.RecordBatch, block: Block, positions: Sequence[int], place: Place) -> pa.RecordBatch:
     """The batch with its provenance columns."""
-    chosen = pa.array(positions, ROW_NUMBER.type)
+    is_whole = len(positions) == len(block.records)
+    chosen = pa.arange(0, len(positions)) if is_whole else pa.array(positions, ROW_NUMBER.type)
     numbers = pc.add(chosen, place.first_row + place.rows_before)
     if block.offsets is None:
         offsets = pa.nulls(batch.num_rows, BYTE_OFFSET.type)
@@ -113,6 +112,18 @@ def _locate(batch: pa.RecordBatch, block: Block, positions: Sequence[int], place
         offsets = pa.array(block.offsets, BYTE_OFFSET.type).take(chosen)
     schema = batch.schema.append(ROW_NUMBER).append(BYTE_OFFSET)
     return pa.RecordBatch.from_arrays([*batch.columns, numbers, offsets], schema=schema)
+
+
+def _without(batch: pa.RecordBatch, suspects: list[int]) -> pa.RecordBatch:
+    """The batch without some rows. Few of them leave long runs, and to join these costs less than to filter."""
+    if not suspects:
+        return batch
+    if len(suspects) * _RUN_ROWS > batch.num_rows:
+        good = np.ones(batch.num_rows, np.bool_)
+        good[suspects] = False
+        return batch.filter(pa.array(good))
+    runs = pairwise([-1, *suspects, batch.num_rows])
+    return pa.concat_batches([batch.slice(before + 1, after - before - 1) for before, after in runs])
 
 
 def _in_order(rows: pa.RecordBatch) -> pa.RecordBatch:

@@ -19,8 +19,8 @@ from headwater.ingest.nested import Doubts, ObjectColumn
 from headwater.ingest.report import Chunk, Observations
 from headwater.ingest.unknown import UnknownFields, choose_sample
 
-SLICE_BYTES: Final = 128 * 1024
-"""The objects of so much JSON fit into a processor's cache."""
+SLICE_BYTES: Final = 256 * 1024
+"""The objects of so much JSON nearly fit into a processor's cache, and calls into Arrow cost little beside them."""
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 

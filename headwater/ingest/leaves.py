@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from types import NoneType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -63,6 +64,7 @@ class NumberColumn(LeafColumn):
         self.as_it_is = None if whole else float
         self.storage = self.type
         self._native_types = frozenset({*self.native, type(None)})
+        self._numbers = self.type.to_pandas_dtype()
         self._plain = _WHOLE if whole else _NUMBER
         self._usual = (int, *INTEGER_RANGES[shape.kind]) if whole else (float, -sys.float_info.max, sys.float_info.max)
 
@@ -93,9 +95,11 @@ class NumberColumn(LeafColumn):
         return pc.replace_with_mask(array, odd, numbers), sorted(misfits + [places[position] for position in found])
 
     def _gather_whole(self, values: Sequence[Any]) -> pa.Array:
-        if not self._native_types.issuperset(map(type, values)):
+        kinds = set(map(type, values))
+        if not kinds <= self._native_types:
             raise pa.ArrowTypeError("not all of the native type")
-        array = pa.array(values, self.type)
+        whole = NoneType not in kinds
+        array = pa.array(np.fromiter(values, self._numbers, len(values)) if whole else values, self.type)
         if self.shape.kind is not Kind.DOUBLE and not self._fits(array):
             raise pa.ArrowInvalid("out of range")
         return array

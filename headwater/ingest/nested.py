@@ -1,11 +1,14 @@
 """Columns of objects, arrays and maps. A record is an object too."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from itertools import accumulate, chain, repeat
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
+from operator import attrgetter
+from typing import Any, Final
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import astuple
@@ -13,6 +16,9 @@ from msgspec.structs import astuple
 from headwater.ingest.column import Column, LeafColumn, Scalar, Tally
 from headwater.ingest.rules import find_broken, nulls_in
 from headwater.ingest.shape import Shape, escape
+
+Offsets = npt.NDArray[np.int32]
+_FEW_FIELDS: Final = 4
 
 Doubts = dict[str, list[int]]
 """Positions of records by the name of the field that is in doubt; at "" where it is the record as a whole."""
@@ -39,11 +45,14 @@ class ObjectColumn(Column):
         )
         self._absent = self.row_class()
         self._required = shape.required
+        self._getters = [attrgetter(f"f{position}") for position in range(len(fields))]
+        self._gathered_fields = gathered
+        self._fields = list(self.type)
 
     def gather_records(self, rows: Sequence[Any], tally: Tally) -> tuple[pa.StructArray, Doubts]:
         """Decoded records to an array of `gathered_type`, and by field the positions of what fits no such array."""
         arrays, found = self._gather_fields(rows, tally)
-        return pa.StructArray.from_arrays(arrays, fields=list(self.gathered_type)), found
+        return pa.StructArray.from_arrays(arrays, fields=self._gathered_fields), found
 
     def convert_records(self, gathered: pa.StructArray, tally: Tally) -> tuple[pa.StructArray, Doubts]:
         """What was gathered to an array of `type`, and by field the positions of what does not convert."""
@@ -53,7 +62,7 @@ class ObjectColumn(Column):
             array, found[name] = column.convert(gathered.field(place), tally)
             arrays.append(array)
         mask = pc.is_null(gathered) if gathered.null_count else None
-        return pa.StructArray.from_arrays(arrays, fields=list(self.type), mask=mask), found
+        return pa.StructArray.from_arrays(arrays, fields=self._fields, mask=mask), found
 
     def check_records(self, records: pa.StructArray) -> Doubts:
         """The positions of records that lack a field or may break a rule, by field; at "" where it is their own."""
@@ -86,19 +95,24 @@ class ObjectColumn(Column):
             values = [self._absent if gone else value for value, gone in zip(values, absent, strict=True)]
             mask = pa.array(absent, pa.bool_())
         arrays, found = self._gather_fields(values, tally)
-        struct = pa.StructArray.from_arrays(arrays, fields=list(self.gathered_type), mask=mask)
+        struct = pa.StructArray.from_arrays(arrays, fields=self._gathered_fields, mask=mask)
         return struct, misfits + list(chain.from_iterable(found.values()))
 
     def _gather_fields(self, values: Sequence[Any], tally: Tally) -> tuple[list[pa.Array], Doubts]:
         arrays = []
         misfits: Doubts = {}
-        members = zip(*map(astuple, values), strict=True) if values else repeat(())
-        for (name, column), member_values in zip(self.fields.items(), members, strict=False):
+        for (name, column), member_values in zip(self.fields.items(), self._members(values), strict=False):
             array, found = column.gather(member_values, tally)
             if found:
                 misfits[name] = found
             arrays.append(array)
         return arrays, misfits
+
+    def _members(self, values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+        """The values of each field in turn. Where fields are few, to get one by one costs less than a tuple of all."""
+        if len(self._getters) <= _FEW_FIELDS:
+            return (list(map(getter, values)) for getter in self._getters)
+        return zip(*map(astuple, values), strict=True) if values else repeat(())
 
 
 class ArrayColumn(Column):
@@ -127,9 +141,8 @@ class ArrayColumn(Column):
 
     def _gather(self, values: Sequence[Any], tally: Tally) -> tuple[pa.Array, list[int]]:
         values, mask, misfits = _present(values, list)
-        offsets = list(accumulate(map(len, values), initial=0))
         elements, found = self.element.gather(list(chain.from_iterable(values)), tally)
-        array = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), elements, type=self.gathered_type, mask=mask)
+        array = pa.ListArray.from_arrays(pa.array(_offsets(values)), elements, type=self.gathered_type, mask=mask)
         return array, misfits + _owners(found, array)
 
 
@@ -159,16 +172,15 @@ class MapColumn(Column):
 
     def _gather(self, values: Sequence[Any], tally: Tally) -> tuple[pa.Array, list[int]]:
         values, mask, misfits = _present(values, dict)
-        offsets = list(accumulate(map(len, values), initial=0))
+        offsets = _offsets(values)
         keys = pa.array(list(chain.from_iterable(values)), pa.string())
         items, found = self.value.gather(list(chain.from_iterable(map(dict.values, values))), tally)
-        misfits += [bisect_right(offsets, position) - 1 for position in found]
+        misfits += (np.searchsorted(offsets, found, side="right") - 1).tolist()
         if items.null_count:
-            kept = pc.is_valid(items)
-            before = list(accumulate(kept.to_pylist(), initial=0))
-            offsets = [before[offset] for offset in offsets]
+            kept = items.is_valid()
+            offsets = _ends(kept.to_numpy(zero_copy_only=False), len(kept))[offsets]
             keys, items = keys.filter(kept), items.filter(kept)
-        array = pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, items, type=self.gathered_type, mask=mask)
+        array = pa.MapArray.from_arrays(pa.array(offsets), keys, items, type=self.gathered_type, mask=mask)
         return array, misfits
 
 
@@ -193,6 +205,17 @@ def _present(values: Sequence[Any], container: type) -> tuple[Sequence[Any], pa.
     absent = pa.array([not isinstance(value, container) for value in values], pa.bool_())
     empty = container()
     return [value if isinstance(value, container) else empty for value in values], absent, suspects
+
+
+def _offsets(containers: Sequence[Any]) -> Offsets:
+    """Where each container's first element stands among the elements of all, and where the last one's end."""
+    return _ends(np.fromiter(map(len, containers), np.int32, len(containers)), len(containers))
+
+
+def _ends(lengths: npt.NDArray[Any], count: int) -> Offsets:
+    offsets = np.zeros(count + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
 
 
 def _owners(positions: list[int], containers: pa.Array) -> list[int]:
