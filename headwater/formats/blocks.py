@@ -33,7 +33,7 @@ class Limits:
         block_records: How many records are looked at together at most.
     """
 
-    block_bytes: int = 1024 * 1024
+    block_bytes: int = 2 * 1024 * 1024
     max_record_bytes: int = 16 * 1024 * 1024
     block_records: int = 16_384
 

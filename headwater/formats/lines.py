@@ -22,12 +22,12 @@ def line_blocks(source: ByteSource, limits: Limits, *, line: int = 1) -> Iterato
     while True:
         start = source.position - len(rest)
         piece = source.read(limits.block_bytes)
-        cut = piece.rfind(b"\n") + 1
         if not piece:
             if rest:
                 yield from _blocks([rest], start, line, limits)
             return
-        if not cut:
+        lines = piece.split(b"\n")
+        if len(lines) == 1:
             rest += piece
             if len(rest) > limits.max_record_bytes:
                 _skip_line(source, limits)
@@ -36,9 +36,8 @@ def line_blocks(source: ByteSource, limits: Limits, *, line: int = 1) -> Iterato
                 yield overlong.build()
                 rest, line = b"", line + 1
             continue
-        lines = (rest + piece[:cut]).split(b"\n")
-        rest = piece[cut:]
-        lines.pop()
+        lines[0] = rest + lines[0]
+        rest = lines.pop()
         yield from _blocks(lines, start, line, limits)
         line += len(lines)
 

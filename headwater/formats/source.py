@@ -47,7 +47,7 @@ class ByteSource:
     def _fill(self, size: int) -> None:
         if len(self._ahead) >= size:
             return
-        pieces = [self._ahead]
+        pieces = [self._ahead] if self._ahead else []
         missing = size - len(self._ahead)
         while missing > 0:
             piece = self._stream.read(missing)
@@ -55,4 +55,4 @@ class ByteSource:
                 break
             pieces.append(piece)
             missing -= len(piece)
-        self._ahead = b"".join(pieces)
+        self._ahead = pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -95,14 +95,21 @@ class JsonEngine:
         doubts: Doubts = {}
         is_clean = not block.faults and are_utf8(block.records)
         for part in _slices(len(block.records), -(-sum(map(len, block.records)) // self._slice_bytes)):
-            rows, places = self._decode_part(block, part, is_clean=is_clean)
-            array, misfits = self._root.gather_records(rows, tally)
+            array, places, misfits = self._gather_part(block, part, tally, is_clean=is_clean)
             for name, found in misfits.items():
                 doubts.setdefault(name, []).extend(len(positions) + row for row in found)
             positions += places
             arrays.append(array)
         is_whole = len(positions) == len(block.records)
         return pa.concat_arrays(arrays), range(len(positions)) if is_whole else positions, doubts
+
+    def _gather_part(
+        self, block: Block, part: range, tally: Tally, *, is_clean: bool
+    ) -> tuple[pa.StructArray, Sequence[int], Doubts]:
+        """The same for a part of a block. Its objects are gone before those of the next are made in their place."""
+        rows, places = self._decode_part(block, part, is_clean=is_clean)
+        array, misfits = self._root.gather_records(rows, tally)
+        return array, places, misfits
 
     def _decode_part(self, block: Block, part: range, *, is_clean: bool) -> tuple[list[Any], Sequence[int]]:
         """Decoded rows of a part of a block, and which records they are; a clean block is without fault, and UTF-8."""

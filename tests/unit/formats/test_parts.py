@@ -205,7 +205,7 @@ class _Endless:
 @pytest.mark.parametrize("start", [b'{"x":1}\n{"x":"', b"h,i\n1,2\n3,"], ids=["json", "csv"])
 def test_a_record_without_end_is_not_held_to_divide_the_file(start: bytes) -> None:
     stream = _Endless(start)
-    limits = Limits(max_record_bytes=MB)
+    limits = Limits(block_bytes=MB, max_record_bytes=MB)
     division = divide(stream, file="f", format="auto", options=FormatOptions(), part_bytes=5, limits=limits)
     assert division == Undivided(reason="has a record far longer than the limit of 1,048,576 bytes")
     assert stream.taken < 8 * MB
