@@ -4,7 +4,9 @@ A kind is named by the import string of its configuration class. Packages of oth
 entry-point group `headwater.connectors`: the entry point's name is the kind, its value the import string.
 """
 
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 
 from pydantic import ValidationError
@@ -71,13 +73,19 @@ def load_config(kind: str, config: Mapping[str, object]) -> ConnectorConfig:
 
 def _candidates() -> dict[str, list[EntryPoint]]:
     points = [EntryPoint(name, value, ENTRY_POINT_GROUP) for name, value in _SHIPPED.items()]
-    points += entry_points(group=ENTRY_POINT_GROUP)
+    points += _installed(tuple(sys.path))
     candidates: dict[str, list[EntryPoint]] = {}
     for point in points:
         same_kind = candidates.setdefault(point.name, [])
         if point.value not in {other.value for other in same_kind}:
             same_kind.append(point)
     return candidates
+
+
+@lru_cache(maxsize=1)
+def _installed(_: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Return what packages offer; looking reads a file of each package that is installed, so it is done once a path."""
+    return tuple(entry_points(group=ENTRY_POINT_GROUP))
 
 
 def _load(point: EntryPoint) -> type[ConnectorConfig]:

@@ -4,6 +4,7 @@ import contextlib
 import ftplib
 import socket
 import ssl
+import struct
 import time
 
 from connectors.ftp.client import FtpClient
@@ -13,6 +14,7 @@ BLOCK_BYTES = 256 * 1024
 """How much is received at once where nobody says how much is wanted."""
 
 _LEAST_BYTES = 4 * 1024
+_GATHERING_SECONDS = 1
 _FAREWELL_SECONDS = 5.0
 _MOST_ANSWERS = 3
 
@@ -34,12 +36,15 @@ class Download:
         self._connection = connection
         self._client = client
         self._skip_bytes = skip_bytes
-        self._enough_bytes = BLOCK_BYTES if isinstance(connection, ssl.SSLSocket) else _LEAST_BYTES
+        self._is_secured = isinstance(connection, ssl.SSLSocket)
+        self._enough_bytes = BLOCK_BYTES if self._is_secured else _LEAST_BYTES
         self._left_bytes: int | None = None
         self._to_the_end = True
         self._pace = Pace(ANY_SPEED)
         self.is_open = True
         self.farewell = ""
+        if not self._is_secured:
+            _let_gather(connection)
 
     def expect(self, left_bytes: int | None, *, to_the_end: bool, pace: Pace) -> None:
         """Say how many bytes are wanted.
@@ -71,7 +76,7 @@ class Download:
             self._finish(is_short=self._left_bytes is not None)
         elif self._left_bytes is not None:
             self._left_bytes -= count
-            if not self._left_bytes and self._to_the_end and not self._connection.recv(1):
+            if not self._left_bytes and self._to_the_end and not self._wait(memoryview(bytearray(1))):
                 self._finish()
         return count
 
@@ -125,27 +130,40 @@ class Download:
 
         TLS hands out records of 16 KiB at most, so that many of them are gathered.
         """
-        count = self._wait(buffer)
         enough_bytes = min(self._enough_bytes, len(buffer))
-        if not count or count >= enough_bytes:
-            return count
         counted, deadline = 0, time.monotonic() + self._client.timeout
-        while count < enough_bytes:
-            more = self._wait(buffer[count:])
-            if not more:
-                break
-            count += more
+        count = more = self._wait(buffer)
+        while more and count < enough_bytes:
             if time.monotonic() > deadline:
                 if count - counted < _LEAST_BYTES:
                     raise TimeoutError("the data comes too slowly")
                 counted, deadline = count, time.monotonic() + self._client.timeout
+            more = self._wait(buffer[count:])
+            count += more
         return count
 
     def _wait(self, buffer: memoryview) -> int:
         asked_at = time.monotonic()
-        count = self._connection.recv_into(buffer)
+        count = self._connection.recv_into(buffer) if self._is_secured else self._gather(buffer)
         self._pace.waited(time.monotonic() - asked_at, count)
         return count
+
+    def _gather(self, buffer: memoryview) -> int:
+        """Let the system fill the buffer as far as it can within a second: one call instead of one for each packet."""
+        deadline = time.monotonic() + self._client.timeout
+        while True:
+            try:
+                return self._connection.recv_into(buffer, 0, socket.MSG_WAITALL)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise TimeoutError("no data came") from None
+
+
+def _let_gather(connection: socket.socket) -> None:
+    """Have the system look at the time: Python would ask it to wait, and then only for the next packet."""
+    connection.settimeout(None)
+    period = struct.pack("ll", _GATHERING_SECONDS, 0)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, period)
 
 
 def _await_end(client: FtpClient) -> None:

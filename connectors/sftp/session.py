@@ -23,7 +23,6 @@ WINDOW_BYTES = 8 * 1024 * 1024
 MIN_READ_BYTES = 4 * 1024
 """No request asks for fewer, however little the server gives at once."""
 
-_RECEIVE_BYTES = 1024 * 1024
 _MAX_PACKET_BYTES = 16 * 1024 * 1024
 _LISTING_REQUESTS = 16
 _MAX_ABANDONED = 16
@@ -60,7 +59,7 @@ class SftpSession:
     def __init__(self, channel: ByteChannel) -> None:
         self._channel = channel
         self.round_trip_seconds = math.inf
-        self._buffer = bytearray()
+        self._pending = memoryview(b"")
         self._last_id = 0
         self._waiting: set[int] = set()
         self._abandoned: set[int] = set()
@@ -206,23 +205,34 @@ class SftpSession:
             raise ProtocolError("the server answered a request that was not made")
 
     def _read_packet(self) -> tuple[int, Fields]:
-        size = int.from_bytes(self._peek(4), "big")
+        size = int.from_bytes(self._take(4), "big")
         if not 1 <= size <= _MAX_PACKET_BYTES:
             raise ProtocolError(f"the server announced a packet of {size} bytes")
-        packet = memoryview(self._peek(4 + size))[4:]
-        del self._buffer[: 4 + size]
+        packet = self._take(size)
         return packet[0], Fields(packet[1:])
 
-    def _peek(self, count: int) -> bytes:
-        while len(self._buffer) < count:
-            asked_at = time.monotonic()
-            received = self._channel.recv(_RECEIVE_BYTES)
-            if not received:
-                raise EOFError("the server closed the connection")
-            if self._pace is not None:
-                self._pace.waited(time.monotonic() - asked_at, len(received))
-            self._buffer += received
-        return bytes(memoryview(self._buffer)[:count])
+    def _take(self, count: int) -> memoryview:
+        """Return the next bytes: without a copy where they came in one piece, else with a single one."""
+        if count <= len(self._pending):
+            taken, self._pending = self._pending[:count], self._pending[count:]
+            return taken
+        gathered, filled = memoryview(bytearray(count)), 0
+        while filled < count:
+            self._pending = self._pending or self._receive()
+            piece, self._pending = self._pending[: count - filled], self._pending[count - filled :]
+            gathered[filled : filled + len(piece)] = piece
+            filled += len(piece)
+        return gathered
+
+    def _receive(self) -> memoryview:
+        """Return all that has come; wait for something."""
+        asked_at = time.monotonic()
+        received = self._channel.recv(WINDOW_BYTES)
+        if not received:
+            raise EOFError("the server closed the connection")
+        if self._pace is not None:
+            self._pace.waited(time.monotonic() - asked_at, len(received))
+        return memoryview(received)
 
 
 def _entries(answer: Fields) -> Iterator[Entry]:

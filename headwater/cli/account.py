@@ -1,5 +1,6 @@
 """`headwater account`: is a source there, and what does it hold?"""
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,6 +35,7 @@ def check(
 ) -> None:
     """Reach the source, verify that it is the right one, log in, list, and read a file's first bytes.
 
+    Of an account of type `pgp`: read its keys, look for a secret part that decrypts, and open it.
     Says of each step what was seen, or what failed and what to do. The exit status is 1 if a step failed.
     """
     from headwater.flows.trust import check_account
@@ -77,16 +79,30 @@ def preview(
     name: Name,
     file: Annotated[str, typer.Argument(metavar="FILE", help="A file's path, as `explore` shows it.")],
     limit: LimitOption = 20,
+    pgp: Annotated[
+        str | None,
+        typer.Option(
+            "--pgp",
+            metavar="ACCOUNT",
+            help="The account with the keys of an encrypted file; without it, the one that the file's dataflow names.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a file is: format, compression, dialect, columns with types, how each writes times, and the first rows.
 
-    Only the beginning is read. Shows personal data, where the file holds any.
+    Only the beginning is read, so a signature is not verified. Shows personal data, where the file holds any.
     """
+    from headwater.flows.pgp.decryptor import open_decryptor
     from headwater.flows.preview import preview_file
+    from headwater.flows.preview_keys import encryption_of
 
-    with workspace() as opened, opened.connect(name) as connector:
-        found = preview_file(connector, file, rows=limit)
+    with ExitStack() as stack:
+        opened = stack.enter_context(workspace())
+        encryption = encryption_of(opened, name, file, pgp=pgp)
+        decryptor = stack.enter_context(open_decryptor(encryption, opened.accounts))
+        connector = stack.enter_context(opened.connect(name))
+        found = preview_file(connector, file, rows=limit, decryptor=decryptor)
     if as_json:
         print_json(found)
     else:

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from connectors.base import RemoteFile
 from headwater.catalog.ledger import FileVersion
+from headwater.catalog.observations import Observation
 from headwater.flows.begin import is_dead
 from headwater.flows.selection import file_matcher, marker_of, orphaned_markers, seconds_to_wait, version_of
 from headwater.flows.workspace import Workspace
@@ -21,6 +22,8 @@ LONGEST_PAUSE: Final = timedelta(hours=6)
 """Files that no run took are told again after the first pause, and then after pauses that double up to the longest."""
 LOADED_FOR: Final = timedelta(hours=1)
 """So long the ledger is not asked again about files that it calls loaded: a revert may give them back."""
+GRACE: Final = timedelta(seconds=30)
+"""So long after a file has settled, the run that saw it may still take it by itself."""
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -31,12 +34,12 @@ class Standing:
     Attributes:
         loaded: Those that need no run any more.
         held: Those that a living run holds.
-        waiting: Those that a run saw and left alone, since they are not complete.
+        waiting: Those that a run saw and left alone, since they are not complete, and what it remembers of each.
     """
 
     loaded: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
-    waiting: frozenset[str] = frozenset()
+    waiting: Mapping[str, Observation] = field(default_factory=dict)
 
 
 Ask = Callable[[Sequence[FileVersion]], Standing]
@@ -67,16 +70,17 @@ def standing(workspace: Workspace, flow: str, versions: Sequence[FileVersion]) -
     return Standing(
         loaded=frozenset(path for path, found in states.items() if found - {FileState.CLAIMED}),
         held=frozenset(held),
-        waiting=frozenset(catalog.observations.paths(flow) & states.keys()),
+        waiting=catalog.observations.get(flow, catalog.observations.paths(flow) & states.keys()),
     )
 
 
 class ArrivalWatch:
     """Tells of files that are complete and that no run has taken: the ledger decides which these are.
 
-    What was told is remembered only to tell it once. It is told again when a run left files for the next one, and,
-    after growing pauses, as long as no run takes it: the event may have been lost, the run may have failed, or what the
-    file waits for may be overdue. A new watch, as after a restart, asks the ledger about all files.
+    What was told is remembered only to tell it once. It is told again when a run left files for the next one; when time
+    alone changes the verdict of the run that found it incomplete, since it has settled or is overdue by now; and, after
+    growing pauses, as long as no run takes it: the event may have been lost, or the run may have failed. A new watch,
+    as after a restart, asks the ledger about all files.
 
     Args:
         source: Which files, and when they count as complete.
@@ -90,7 +94,8 @@ class ArrivalWatch:
         self._readiness = source.ready
         self._seen: dict[str, datetime] = {}
         self._loaded: set[str] = set()
-        self._loaded_until = self._ask_at = self._tell_at = _LONG_AGO
+        self._loaded_until = self._ask_at = self._tell_at = self._told_at = _LONG_AGO
+        self._due_at: datetime | None = None
         self._told: set[str] = set()
         self._pause = FIRST_PAUSE
         self._took = False
@@ -107,7 +112,7 @@ class ArrivalWatch:
         if now >= self._loaded_until:
             self._loaded, self._loaded_until = set(), now + LOADED_FOR
         open_versions = {digest: version for digest, version in complete.items() if digest not in self._loaded}
-        if not open_versions or (open_versions.keys() <= self._told and now < self._ask_at):
+        if not open_versions or (open_versions.keys() <= self._told and now < self._ask_at and not self._is_due(now)):
             return 0
         found = ask(list(open_versions.values()))
         self._ask_at = now + ASK_AGAIN
@@ -140,14 +145,37 @@ class ArrivalWatch:
         untaken = versions.keys() - loaded - held
         new = untaken - self._told
         left = self._took and any(versions[digest].path not in found.waiting for digest in untaken)
-        overdue = not held and now >= self._tell_at
-        if not untaken or not (new or (left and not held) or overdue):
+        if not held:
+            self._due_at = self._next_verdict([versions[digest] for digest in untaken], found.waiting, now)
+        free = not held and (left or self._is_due(now) or now >= self._tell_at)
+        if not untaken or not (new or free):
             return 0
-        self._pause = FIRST_PAUSE if new or left else min(2 * self._pause, LONGEST_PAUSE)
+        self._pause = FIRST_PAUSE if new or left or self._is_due(now) else min(2 * self._pause, LONGEST_PAUSE)
         self._tell_at = now + self._pause
+        self._told_at, self._due_at = now, None
         self._told |= untaken
         self._took = False
         return len(untaken)
+
+    def _is_due(self, now: datetime) -> bool:
+        return self._due_at is not None and now >= self._due_at
+
+    def _next_verdict(
+        self, versions: Sequence[FileVersion], waiting: Mapping[str, Observation], now: datetime
+    ) -> datetime | None:
+        """When the first of the files that a run left alone, since these were told last, is to be judged anew."""
+        times = []
+        for version in versions:
+            seen = waiting.get(version.path)
+            if seen is not None:
+                settled = self._settled_at(version, seen, now)
+                times += [settled + GRACE, seen.waiting_since + timedelta(seconds=self._readiness.deadline_seconds)]
+        return min((time for time in times if time > self._told_at), default=None)
+
+    def _settled_at(self, version: FileVersion, seen: Observation, now: datetime) -> datetime:
+        """When a run sees that a file does not change any more: as `selection.seconds_to_wait` has it."""
+        known = [time for time in (version.modified_by, seen.first_seen_at) if time is not None and time <= now]
+        return min(known, default=now) + timedelta(seconds=self._readiness.settle_seconds)
 
     def _is_new(self, version: FileVersion) -> bool:
         if self._since is None:

@@ -24,7 +24,8 @@ from headwater.formats.json_text import json_blocks
 from headwater.formats.options import FormatOptions
 from headwater.formats.parquet import parquet_batches
 from headwater.formats.parquet_rows import ParquetRows, UnreadableRowError
-from headwater.formats.source import ByteSource
+from headwater.formats.pgp import Decryptor
+from headwater.formats.source import ByteSource, Readable
 from headwater.model.nested import flatten
 from headwater.model.paths import source_path
 from headwater.timestamps.verdict import TimeVerdict, judge_times
@@ -82,21 +83,23 @@ class _Sample:
     unreadable: int = 0
 
 
-def preview_file(connector: Connector, path: str, *, rows: int = 20) -> FilePreview:
+def preview_file(connector: Connector, path: str, *, rows: int = 20, decryptor: Decryptor | None = None) -> FilePreview:
     """Look into a file without reading more of it than its beginning; of Parquet, its footer and first rows.
 
-    Of an archive, its first member is shown; a ZIP archive, whose directory is its end, is read as a whole.
+    Of an archive, its first member is shown; a ZIP archive, whose directory is its end, is read as a whole. Of an
+    encrypted file, only the beginning is decrypted: whether it is whole and well signed is not known.
 
     Args:
         connector: The source.
         path: As it is shown and stored.
         rows: How many rows to return.
+        decryptor: Has the keys if it is encrypted.
 
     Raises:
         connectors.errors.ConnectorError: The file can't be read.
         FileError: It is empty, damaged, or of no known format.
     """
-    sample = _sample_parquet(connector, path) or _sample_text(connector, path)
+    sample = _sample_parquet(connector, path) or _sample_text(connector, path, decryptor or _NoKeys())
     return FilePreview(
         path=path,
         format=sample.format,
@@ -135,9 +138,22 @@ def _parquet_rows(found: ParquetRows) -> tuple[list[dict[str, Any]], int]:
     return rows, len(found) - len(rows)
 
 
-def _sample_text(connector: Connector, path: str) -> _Sample:
+class _NoKeys:
+    """Says what to do about an encrypted file."""
+
+    required = False
+
+    def decrypt(self, message: ByteSource, *, file: str) -> Readable:
+        raise FileError(
+            f"{file}: the file is encrypted or signed with OpenPGP, and no dataflow that takes it says with which "
+            "keys. Name the account of type `pgp` that holds them, with `--pgp ACCOUNT`.",
+            code=FILE_MISMATCH,
+        )
+
+
+def _sample_text(connector: Connector, path: str, decryptor: Decryptor) -> _Sample:
     with connector.open_file(source_path(path)) as stream:
-        contents = open_contents(stream, file=path)
+        contents = open_contents(stream, file=path, decryptor=decryptor)
         content = next(contents)
         wide = utf16_of(content.source, "utf-8", file=path)
         source = content.source if wide is None else as_utf8(content.source, wide)
@@ -147,8 +163,8 @@ def _sample_text(connector: Connector, path: str) -> _Sample:
     compression = ", ".join(content.layers) or None
     if format_name == "parquet":
         raise FileError(
-            f"{path}: a Parquet file that is compressed as a whole can't be looked into; load it into a dataset to "
-            "look at it",
+            f"{path}: a Parquet file that is compressed or encrypted as a whole can't be looked into; load it into a "
+            "dataset to look at it",
             code=FILE_MISMATCH,
         )
     if format_name == "json":

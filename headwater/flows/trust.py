@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from connectors.errors import ConfigurationError, ConnectorError, UntrustedHostError
 from headwater.flows.account_check import Outcome, StepVerdict, failed_steps, take_steps
+from headwater.flows.pgp.check import check_keys
 from headwater.flows.workspace import Workspace
+from headwater.model.pgp import PGP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class AccountCheck:
 
 
 def check_account(workspace: Workspace, account: str, *, trust: bool = False) -> AccountCheck:
-    """Reach the source of an account, verify it, log in, list, and read the first bytes of a file.
+    """Reach the source of an account, verify it, log in, list, and read the first bytes of a file; or look at its keys.
 
     Args:
         workspace: The installation.
@@ -48,7 +50,11 @@ def check_account(workspace: Workspace, account: str, *, trust: bool = False) ->
     Raises:
         NotFoundError: There is no such account.
         connectors.errors.ConfigurationError: The account's parameters are wrong, so that nothing can be tried.
+        HeadwaterError: The account is of type `pgp`, and GnuPG is not installed.
     """
+    resolved = workspace.accounts.resolve(account)
+    if resolved.kind == PGP:
+        return AccountCheck(steps=check_keys(resolved, name=account))
     try:
         return AccountCheck(steps=_take_steps(workspace, account))
     except ConfigurationError:

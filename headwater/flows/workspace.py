@@ -10,6 +10,7 @@ from headwater.flows.accounts import AccountResolver, DocumentAccounts
 from headwater.flows.dag_runs import DagRuns
 from headwater.flows.messages import Messenger
 from headwater.flows.slots import AccountSlots
+from headwater.model.pgp import PGP
 from headwater.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,9 +59,15 @@ class Workspace:
 
     def account_config(self, account: str, *, changes: Mapping[str, object] | None = None) -> "ConnectorConfig":
         """The account's configuration, secrets included; arguments and errors as with `connect`."""
+        from connectors.errors import ConfigurationError
         from connectors.registry import load_config
 
         resolved = self.accounts.resolve(account)
+        if resolved.kind == PGP:
+            raise ConfigurationError(
+                f"account {account!r} is of type {PGP!r}: it holds keys, and is no source of files. Name the account "
+                "of the source; `headwater account check` looks at keys."
+            )
         return load_config(resolved.kind, {**resolved.config, **(changes or {})})
 
     @contextmanager

@@ -50,6 +50,7 @@ def arrival_asset(flow: Dataflow) -> Asset:
         settle_seconds=source.ready.settle_seconds,
         marker=source.ready.marker,
         manifest=source.ready.manifest,
+        deadline_seconds=source.ready.deadline_seconds,
         since=schedule.start.isoformat() if schedule.start is not None and not schedule.backfill else None,
     )
     # Another folder or pattern is another asset: an event of the old one says nothing of it.
@@ -84,6 +85,7 @@ class ArrivalTrigger(BaseEventTrigger):
         settle_seconds: int,
         marker: str | None = None,
         manifest: str | None = None,
+        deadline_seconds: int = 86_400,
         since: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base has no types here
@@ -97,6 +99,7 @@ class ArrivalTrigger(BaseEventTrigger):
         self.settle_seconds = settle_seconds
         self.marker = marker
         self.manifest = manifest
+        self.deadline_seconds = deadline_seconds
         self.since = since
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -112,6 +115,7 @@ class ArrivalTrigger(BaseEventTrigger):
             "settle_seconds",
             "marker",
             "manifest",
+            "deadline_seconds",
             "since",
         )
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
@@ -166,6 +170,7 @@ class ArrivalTrigger(BaseEventTrigger):
             ignore=tuple(self.ignore),
             marker=self.marker,
             manifest=self.manifest,
+            deadline_seconds=self.deadline_seconds,
         )
         return Source(account=self.account, path=self.path, files=self.files, recursive=self.recursive, ready=ready)
 

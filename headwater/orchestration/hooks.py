@@ -8,9 +8,10 @@ from airflow.sdk import BaseHook
 from connectors.errors import ConnectorError
 from connectors.registry import create_connector
 from headwater.errors import HeadwaterError
-from headwater.flows.account_check import Outcome, check_connector
+from headwater.flows.account_check import Outcome, StepVerdict, check_connector
 from headwater.flows.account_types import account_types
-from headwater.flows.pgp.decryptor import describe_keys
+from headwater.flows.accounts import ResolvedAccount
+from headwater.flows.pgp.check import check_keys
 from headwater.model.pgp import PGP
 from headwater.orchestration.accounts import account_from_connection
 from headwater.orchestration.names import CONNECTION_TYPE_PREFIX, hook_class_name, hook_name
@@ -32,21 +33,24 @@ class SourceHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Reach the source, verify it, log in, list and read; says of each step what was seen or what failed.
 
-        Of keys, says which they are.
+        Of keys, says which they are, and whether they decrypt.
         """
         try:
             account = account_from_connection(self.get_connection(self.conn_id))
-            if account.kind == PGP:
-                return True, describe_keys(account, name=self.conn_id)
-            connector = create_connector(account.kind, account.config)
-            try:
-                steps = check_connector(connector)
-            finally:
-                connector.close()
+            steps = self._check(account)
         except (ConnectorError, HeadwaterError) as error:
             return False, str(error)
         failed = [step for step in steps if step.outcome is Outcome.FAILED]
         return not failed, "; ".join(f"{step.name}: {step.detail}" for step in failed or steps)
+
+    def _check(self, account: ResolvedAccount) -> tuple[StepVerdict, ...]:
+        if account.kind == PGP:
+            return check_keys(account, name=self.conn_id)
+        connector = create_connector(account.kind, account.config)
+        try:
+            return check_connector(connector)
+        finally:
+            connector.close()
 
 
 @cache

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Final
 
 from headwater.errors import DocumentError
-from headwater.flows.accounts import AccountResolver, ResolvedAccount
+from headwater.flows.accounts import AccountResolver
 from headwater.flows.pgp.home import GnupgHome
-from headwater.flows.pgp.keys import DecryptionRules, decryption_rules, key_files
+from headwater.flows.pgp.keys import DecryptionRules, decryption_rules
 from headwater.flows.pgp.message import Message
 from headwater.formats.source import ByteSource
 from headwater.model.documents import Encryption
@@ -81,23 +81,6 @@ class GnupgDecryptor:
             )
         self._trusted = rules.signers or senders
         return home
-
-
-def describe_keys(account: ResolvedAccount, *, name: str) -> str:
-    """Bring an account's keys to GnuPG, and say which they are, by fingerprint; nobody tries the passphrase.
-
-    Raises:
-        DocumentError: there are none.
-        HeadwaterError: GnuPG is not installed.
-    """
-    described = []
-    with GnupgHome() as home:
-        for parameter, keys in key_files(account, name=name).items():
-            found = sorted(home.import_keys(keys))
-            if not found:
-                raise DocumentError(f"account {name!r}: GnuPG finds no key in `{parameter}`", key=parameter)
-            described.append(f"{parameter}: {', '.join(found)}")
-    return "; ".join(described)
 
 
 @contextmanager

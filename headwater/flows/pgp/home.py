@@ -53,13 +53,18 @@ class GnupgHome:
         """Return the environment of its processes, which has nothing of ours but the path."""
         return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", "HOME": str(self._folder)}
 
+    def output(self, *arguments: str) -> bytes:
+        """Run `gpg` to its end; returns what it writes, whatever its exit status is."""
+        return self._run(*arguments).stdout
+
+    def statuses(self, *arguments: str, content: bytes = b"", passphrase: bytes = b"") -> bytes:
+        """Run `gpg` to its end; returns what it says of it, and drops what it writes."""
+        return self._run("--status-fd=2", *arguments, content=content, passphrase=passphrase).stderr
+
     def import_keys(self, keys: bytes) -> frozenset[str]:
         """Take keys in; returns the fingerprints of their primary keys, none if these are no keys."""
-        command = self.command("--status-fd=1", "--import")
-        done = subprocess.run(  # noqa: S603 (our own command line)
-            command, input=keys, capture_output=True, env=self.environment, timeout=_TIMEOUT_SECONDS, check=False
-        )
-        words = [line.split() for line in done.stdout.decode("utf-8", "replace").splitlines()]
+        said = self.statuses("--import", content=keys)
+        words = [line.split() for line in said.decode("utf-8", "replace").splitlines()]
         return frozenset(line[3] for line in words if line[1:2] == ["IMPORT_OK"] and len(line) == 4)
 
     def close(self) -> None:
@@ -71,6 +76,24 @@ class GnupgHome:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+    def _run(
+        self, *arguments: str, content: bytes = b"", passphrase: bytes = b""
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Everything goes through pipes: `gpg` removes the file that it was told to write to when it fails."""
+        reading = pipe_with(passphrase + b"\n")
+        try:
+            return subprocess.run(  # noqa: S603 (our own command line)
+                self.command(f"--passphrase-fd={reading}", *arguments),
+                input=content,
+                capture_output=True,
+                env=self.environment,
+                pass_fds=(reading,),
+                timeout=_TIMEOUT_SECONDS,
+                check=False,
+            )
+        finally:
+            os.close(reading)
 
     def _start_agent(self, opened: ExitStack) -> None:
         """Start it, and wait until it listens, which it does before the `cat` that it watches is there to answer."""
@@ -100,6 +123,16 @@ class GnupgHome:
         subprocess.run(  # noqa: S603 (our own command line)
             command, capture_output=True, env=self.environment, timeout=_TIMEOUT_SECONDS, check=False
         )
+
+
+def pipe_with(content: bytes) -> int:
+    """The reading end of a pipe that holds a short text and then ends; whoever gets it closes it."""
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, content)
+    finally:
+        os.close(writing)
+    return reading
 
 
 def _find_programs() -> dict[str, str]:

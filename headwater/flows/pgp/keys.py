@@ -57,7 +57,7 @@ def decryption_rules(encryption: Encryption, accounts: AccountResolver) -> Decry
     return DecryptionRules(
         account=encryption.public_key_id,
         private_key=_key_bytes(keys.private_key.get_secret_value(), encryption.public_key_id, "private_key"),
-        passphrase=keys.passphrase.get_secret_value().encode() if keys.passphrase is not None else b"",
+        passphrase=_passphrase(keys),
         required=encryption.required,
         signed=signed,
         public_keys=_key_bytes(public_keys, verifier, "public_keys") if public_keys is not None else b"",
@@ -65,19 +65,34 @@ def decryption_rules(encryption: Encryption, accounts: AccountResolver) -> Decry
     )
 
 
-def key_files(account: ResolvedAccount, *, name: str) -> dict[str, bytes]:
-    """The keys of an account, as GnuPG imports them, by parameter.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFiles:
+    """What an account of type `pgp` holds, as GnuPG takes it; `passphrase` is empty if there is none."""
+
+    private_key: bytes | None = field(repr=False)
+    passphrase: bytes = field(repr=False)
+    public_keys: bytes | None
+
+
+def key_files(account: ResolvedAccount, *, name: str) -> KeyFiles:
+    """The keys of an account, one or both.
 
     Raises:
         DocumentError: a parameter is wrong, or there is no key.
     """
     keys = _parameters(account, name)
     private_key = keys.private_key.get_secret_value() if keys.private_key is not None else None
-    given = {"private_key": private_key, "public_keys": keys.public_keys}
-    found = {parameter: _key_bytes(text, name, parameter) for parameter, text in given.items() if text is not None}
-    if not found:
+    if private_key is None and keys.public_keys is None:
         raise _incomplete(name, "private_key", "the key that decrypts")
-    return found
+    return KeyFiles(
+        private_key=None if private_key is None else _key_bytes(private_key, name, "private_key"),
+        passphrase=_passphrase(keys),
+        public_keys=None if keys.public_keys is None else _key_bytes(keys.public_keys, name, "public_keys"),
+    )
+
+
+def _passphrase(keys: PgpKeys) -> bytes:
+    return keys.passphrase.get_secret_value().encode() if keys.passphrase is not None else b""
 
 
 def _keys(account: str, accounts: AccountResolver) -> PgpKeys:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import IO, Final
 
 from headwater.errors import FileError, HeadwaterError
-from headwater.flows.pgp.home import GnupgHome
+from headwater.flows.pgp.home import GnupgHome, pipe_with
 from headwater.flows.pgp.keys import DecryptionRules
 from headwater.flows.pgp.verdict import judge, parse_statuses
 from headwater.formats.blocks import FILE_MISMATCH
@@ -40,7 +40,7 @@ class Message:
         self._waiting = b""
         self._statuses = b""
         self._read_statuses, write_statuses = os.pipe()
-        passphrase = _pipe_with(rules.passphrase + b"\n")
+        passphrase = pipe_with(rules.passphrase + b"\n")
         command = home.command(f"--status-fd={write_statuses}", f"--passphrase-fd={passphrase}", "--decrypt")
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own command line)
@@ -132,16 +132,6 @@ class Message:
         self._statuses = (self._statuses + piece)[:_MOST_STATUS_BYTES]
         if not piece:
             self._selector.unregister(self._read_statuses)
-
-
-def _pipe_with(content: bytes) -> int:
-    """The reading end of a pipe that holds a short text and then ends."""
-    reading, writing = os.pipe()
-    try:
-        os.write(writing, content)
-    finally:
-        os.close(writing)
-    return reading
 
 
 def _not_none(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -63,14 +63,29 @@ def judge(statuses: Sequence[Status], rules: DecryptionRules, *, trusted: frozen
     return _wrongly_signed(_signatures(statuses), rules, trusted)
 
 
-def _not_decrypted(statuses: Sequence[Status], keywords: Sequence[str], rules: DecryptionRules) -> str | None:
+def why_locked(statuses: Sequence[Status], operation: str, *, account: str) -> str | None:
+    """Why a key could not be used, as sentences with what to do, if that was for its passphrase; None otherwise.
+
+    Args:
+        statuses: All of them.
+        operation: What failed, as GnuPG names it in `ERROR`.
+        account: Where the key is from.
+    """
     codes = {
         int(code) & _CODE_BITS
         for status in statuses
-        if status.keyword == "ERROR" and status.arguments[:1] == ("pkdecrypt_failed",)
+        if status.keyword == "ERROR" and status.arguments[:1] == (operation,)
         for code in status.arguments[1:2]
         if code.isdecimal()
     }
+    if _BAD_PASSPHRASE in codes:
+        return f"the key of account {account!r} cannot be used: its `passphrase` is wrong. Correct it."
+    if _NO_PASSPHRASE in codes:
+        return f"the key of account {account!r} cannot be used: it needs a `passphrase`. Add it."
+    return None
+
+
+def _not_decrypted(statuses: Sequence[Status], keywords: Sequence[str], rules: DecryptionRules) -> str | None:
     if "NEED_PASSPHRASE_SYM" in keywords:
         return (
             "the OpenPGP message is encrypted with a passphrase instead of a public key, which is not supported. Have "
@@ -79,10 +94,8 @@ def _not_decrypted(statuses: Sequence[Status], keywords: Sequence[str], rules: D
     if "DECRYPTION_OKAY" in keywords and "GOODMDC" in keywords:
         ended_badly = {"DECRYPTION_FAILED", "BADMDC"} & set(keywords)
         return _DAMAGED if ended_badly or keywords.count("END_DECRYPTION") != 1 else None
-    if _BAD_PASSPHRASE in codes:
-        return f"the key of account {rules.account!r} cannot be used: its `passphrase` is wrong. Correct it."
-    if _NO_PASSPHRASE in codes:
-        return f"the key of account {rules.account!r} cannot be used: it needs a `passphrase`. Add it."
+    if (locked := why_locked(statuses, "pkdecrypt_failed", account=rules.account)) is not None:
+        return locked
     if "NO_SECKEY" in keywords and "PLAINTEXT" not in keywords:
         keys = ", ".join(status.arguments[0] for status in statuses if status.keyword == "ENC_TO" and status.arguments)
         return (

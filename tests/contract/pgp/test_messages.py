@@ -19,7 +19,7 @@ import pytest
 
 from headwater.errors import DocumentError, FileError, NotFoundError
 from headwater.flows.accounts import ResolvedAccount
-from headwater.flows.pgp.decryptor import GnupgDecryptor, describe_keys, open_decryptor
+from headwater.flows.pgp.decryptor import GnupgDecryptor, open_decryptor
 from headwater.flows.pgp.keys import decryption_rules
 from headwater.formats import FormatOptions
 from headwater.formats.contents import open_contents
@@ -303,12 +303,6 @@ def test_keys_for_signatures_have_to_be_there(keys: KeyRing) -> None:
         pass
     with pytest.raises(NotFoundError), decryptor(keys, {"sign_verification_key_id": "nobody"}):
         pass
-
-
-def test_keys_are_described_by_fingerprint(keys: KeyRing) -> None:
-    account = ResolvedAccount(kind="pgp", config={**ours(keys), "public_keys": keys.partner.public_key})
-    described = describe_keys(account, name="ours")
-    assert described == f"private_key: {keys.us.fingerprint}; public_keys: {keys.partner.fingerprint}"
 
 
 def test_no_secret_is_in_a_command_line_the_environment_or_a_repr(keys: KeyRing) -> None:

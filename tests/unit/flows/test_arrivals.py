@@ -6,6 +6,7 @@ import pytest
 
 from connectors.base import RemoteFile
 from headwater.catalog.ledger import FileVersion
+from headwater.catalog.observations import Observation
 from headwater.flows.arrivals import ASK_AGAIN, FIRST_PAUSE, LONGEST_PAUSE, ArrivalWatch, Standing
 from headwater.model.documents import Readiness, Source
 
@@ -14,6 +15,11 @@ SOURCE = Source(account="a", path="/out", files="*.csv", ready=Readiness(settle_
 FILE = RemoteFile(path="/out/a.csv", size_bytes=10, modified_at=NOW - timedelta(hours=1))
 OTHER = replace(FILE, path="/out/b.csv")
 MINUTE = timedelta(minutes=1)
+
+
+def observation(seen_at: datetime) -> Observation:
+    """What a run remembers of a file that it left alone then."""
+    return Observation(signature="", first_seen_at=seen_at, waiting_since=seen_at, cut=None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,9 +126,43 @@ def test_what_a_run_left_for_the_next_one_is_told_once_the_run_has_ended() -> No
 def test_what_a_run_found_incomplete_waits_for_its_pause() -> None:
     watched = Watched()
     watched.look(FILE, OTHER)
-    watched.known = Standing(loaded=frozenset({FILE.path}), waiting=frozenset({OTHER.path}))
+    seen = observation(NOW - timedelta(hours=1))
+    watched.known = Standing(loaded=frozenset({FILE.path}), waiting={OTHER.path: seen})
     assert watched.look(FILE, OTHER, now=NOW + ASK_AGAIN) == 0
     assert watched.look(FILE, OTHER, now=NOW + FIRST_PAUSE) == 1
+
+
+def test_what_has_settled_for_the_runs_is_told_at_the_next_look() -> None:
+    watched = Watched()
+    untimed = replace(FILE, modified_at=None)
+    watched.look(untimed, now=NOW - MINUTE)
+    assert watched.look(untimed) == 1
+    watched.known = Standing(waiting={FILE.path: observation(NOW + MINUTE)})  # the run saw it for the first time then
+    told = [second for second in range(1, 600) if watched.look(untimed, now=NOW + timedelta(seconds=second))]
+    assert told == [60 + 60 + 30], "a minute to start, a minute to settle, and some time for the run itself"
+
+
+def test_what_is_overdue_is_told_at_the_next_look() -> None:
+    source = SOURCE.model_copy(update={"ready": SOURCE.ready.model_copy(update={"deadline_seconds": 3600 * 5})})
+    watched = Watched(watch=ArrivalWatch(source))
+    watched.look(FILE)
+    watched.known = Standing(waiting={FILE.path: observation(NOW)})
+    told = [minute for minute in range(1, 24 * 60) if watched.look(FILE, now=NOW + minute * MINUTE)]
+    assert 5 * 60 in told
+    assert told == [10, 30, 70, 150, 300, 310, 330, 370, 450, 610, 930, 1290]
+
+
+def test_what_is_due_while_a_run_holds_other_files_is_told_once_it_has_ended() -> None:
+    source = SOURCE.model_copy(update={"ready": SOURCE.ready.model_copy(update={"deadline_seconds": 120})})
+    watched = Watched(watch=ArrivalWatch(source))
+    watched.look(FILE, OTHER)
+    waiting = {FILE.path: observation(NOW)}
+    watched.known = Standing(waiting=waiting)
+    assert watched.look(FILE, OTHER, now=NOW + MINUTE) == 0
+    watched.known = Standing(waiting=waiting, held=frozenset({OTHER.path}))
+    assert watched.look(FILE, OTHER, now=NOW + 3 * MINUTE) == 0
+    watched.known = Standing(waiting=waiting)
+    assert watched.look(FILE, OTHER, now=NOW + 4 * MINUTE) == 2
 
 
 def test_the_ledger_is_asked_at_a_bounded_rate_and_not_about_what_is_loaded() -> None:

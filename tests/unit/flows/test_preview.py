@@ -177,7 +177,7 @@ def test_records_that_cannot_be_read_are_counted(connector: Connector, tmp_path:
     [
         (b"", "file: the file is empty (0 bytes)"),
         (b"PAR1 and nothing else", "file: the file begins like Parquet but cannot be read as such"),
-        (gzip.compress(b"PAR1" * 100, mtime=0), "file: a Parquet file that is compressed as a whole can't be looked"),
+        (gzip.compress(b"PAR1" * 100, mtime=0), "file: a Parquet file that is compressed or encrypted as a whole"),
         (b"%PDF-1.7", "file: the file is a PDF document"),
         (b"\x1f\x8bnot gzip at all", "file: begins like gzip, but is damaged"),
         (b'[{"a": 1}, {"a":', "file: "),
