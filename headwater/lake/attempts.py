@@ -110,7 +110,7 @@ class _Footers:
 
 
 def _with_bounds(columns: dict[int, StatisticsCollector]) -> dict[int, StatisticsCollector]:
-    """pyiceberg keeps no bounds of fields in structs, so that every file would have to be opened to find a row."""
+    """Keep bounds of fields in structs, too. Without, every file would have to be opened to find a row."""
     whole = MetricsMode(MetricModeTypes.FULL)
     return {
         field_id: replace(column, mode=whole) if column.column_name in _SOUGHT else column

@@ -19,7 +19,6 @@ from headwater.lake.provenance import BATCH, SOURCE_FILE, only_batch
 from headwater.lake.schemas import SYSTEM_COLUMN
 from headwater.lake.storage import delete_files
 
-
 _MOST_COMPARED: Final = 200
 """pyiceberg compares no more values at once with a file's bounds; of more, it takes every file for a match."""
 
