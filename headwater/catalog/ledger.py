@@ -300,13 +300,16 @@ class Ledger(Store):
                 sa.select(source_file.c.supersedes).where(mine, source_file.c.state.in_(_SUPERSEDING))
             ).scalars()
             old = sorted({file_id for supersedes in held for file_id in supersedes})
+            of_old = [_has_same_bytes(_ORIGINAL.c.id.in_(page)) for page in _pages(old)]
+            _hold_all(
+                connection, [mine & source_file.c.state.in_(_SUPERSEDING), *(duplicate & each for each in of_old)], old
+            )
             for page in _pages(old):
                 self._set_state(connection, source_file.c.id.in_(page), FileState.SUPERSEDED)
             self._set_state(connection, mine & (source_file.c.state == FileState.CLAIMED.value), FileState.LOADED)
             self._set_state(connection, mine & orphan, FileState.RELEASED)
-            for page in _pages(old):
-                of_old = _has_same_bytes(_ORIGINAL.c.id.in_(page))
-                self._set_state(connection, of_old & orphan, FileState.RELEASED)
+            for each in of_old:
+                self._set_state(connection, each & orphan, FileState.RELEASED)
 
     def has_superseded(self, flow_run_id: str, *, since: datetime | None = None) -> bool:
         """Whether a file that the run loaded was replaced: after a moment (aware), or ever."""
@@ -363,6 +366,7 @@ class Ledger(Store):
         loaded = (source_file.c.flow_run_id == flow_run_id) & (source_file.c.state == FileState.LOADED.value)
         with self._begin() as connection:
             duplicates = same_bytes & (source_file.c.state == FileState.DUPLICATE.value)
+            _hold_all(connection, [duplicates, loaded])
             released = self._set_state(connection, duplicates, FileState.RELEASED)
             return released + self._set_state(connection, loaded, FileState.RELEASED)
 
@@ -373,8 +377,35 @@ class Ledger(Store):
 
     @staticmethod
     def _set_state(connection: sa.Connection, which: sa.ColumnElement[bool], state: FileState) -> int:
+        _hold(connection, which)
         values = {"state": state.value, "changed_at": utc_now()}
         return connection.execute(sa.update(source_file).where(which).values(**values)).rowcount
+
+
+def _hold(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    """Hold file versions until the end of the transaction, in the order of their ids.
+
+    An update alone takes them in any order: two that want the same ones could wait for each other.
+    """
+    held = sa.select(source_file.c.id).where(which).order_by(source_file.c.id)
+    connection.execute(held.with_for_update(of=source_file)).close()
+
+
+def _hold_all(
+    connection: sa.Connection, several: Iterable[sa.ColumnElement[bool]], others: Collection[str] = ()
+) -> None:
+    """Hold everything that a transaction will change by several statements, before the first of them.
+
+    Args:
+        connection: The transaction.
+        several: What each statement may change; looked up one by one, since all together would read the whole ledger.
+        others: Ids of more.
+    """
+    ids = {*others}
+    for which in several:
+        ids.update(connection.execute(sa.select(source_file.c.id).where(which)).scalars())
+    for page in _pages(sorted(ids)):
+        _hold(connection, source_file.c.id.in_(page))
 
 
 def _has_same_bytes(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

@@ -82,6 +82,23 @@ def expire(as_json: JsonOption = False) -> None:
         print_table(("dataset", "events before", "removed"), rows, empty="no dataset has `event_expiration_days`")
 
 
+@app.command()
+def forget_history(as_json: JsonOption = False) -> None:
+    """Remove what newer records replaced more than `HEADWATER_HISTORY_DAYS` ago. No profile changes.
+
+    A batch from before that can still be taken out, but what it had replaced does not show again.
+    """
+    from headwater.flows.expiry import forget_history as forget
+
+    with workspace() as opened:
+        done = forget(opened)
+    if as_json:
+        print_json(done)
+    else:
+        rows = [(each.dataset, each.before, each.records) for each in done]
+        print_table(("dataset", "replaced before", "removed"), rows, empty="nothing is to be forgotten")
+
+
 @identity_app.command()
 def graph(namespace: Namespace, value: Value, as_json: JsonOption = False) -> None:
     """Show the identities that are linked to one, and where each link came from. Shows personal data."""

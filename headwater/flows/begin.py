@@ -4,21 +4,18 @@ import logging
 import os
 import socket
 from datetime import datetime
-from typing import Final
 
-import psutil
 from ulid import ULID
 
 from headwater.catalog.base import utc_now
 from headwater.flows.context import lease
 from headwater.flows.finish import close_run
+from headwater.flows.processes import began_at, is_at_work
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import FlowRun, FlowRunState
 
 log = logging.getLogger(__name__)
-
-_ENDED: Final = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
 def begin_run(workspace: Workspace, flow: Dataflow, request: RunRequest) -> str:
@@ -59,8 +56,8 @@ def _holder(request: RunRequest) -> str:
     """Who works on a run: a Dag run, whose tasks are many processes, or this process."""
     if request.dag_run_id is not None:
         return f"dag:{request.dag_run_id}"
-    started = psutil.Process().create_time()
-    return f"process:{socket.gethostname()}:{os.getpid()}:{started}"
+    pid = os.getpid()
+    return f"process:{socket.gethostname()}:{pid}:{began_at(pid)}"
 
 
 def _has_died(workspace: Workspace, flow: str, holder: str, lease_until: datetime) -> bool:
@@ -77,16 +74,7 @@ def is_dead(holder: str, lease_until: datetime) -> bool:
     """Whether nobody works on the run any more: its process is gone, or its lease has run out."""
     kind, _, rest = holder.partition(":")
     if kind == "process":
-        host, pid, started = rest.rsplit(":", 2)
+        host, pid, began = rest.rsplit(":", 2)
         if host == socket.gethostname():
-            return not _is_alive(int(pid), float(started))
+            return not is_at_work(int(pid), began)
     return lease_until < utc_now()
-
-
-def _is_alive(pid: int, started: float) -> bool:
-    """A process that has ended and was not yet waited for by its parent does no work either."""
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1.0 and process.status() not in _ENDED
-    except psutil.NoSuchProcess:
-        return False

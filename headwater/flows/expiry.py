@@ -1,4 +1,4 @@
-"""Events leave the profiles when they are as old as their dataset allows; the lake keeps them."""
+"""What leaves the profiles with time: old events, and records that newer ones replaced. The lake keeps both."""
 
 import logging
 from dataclasses import dataclass
@@ -18,6 +18,15 @@ class ExpiredEvents:
     dataset: str
     before: datetime
     events: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgottenHistory:
+    """How many records of a dataset are gone that batches ingested before a time, aware UTC, had replaced."""
+
+    dataset: str
+    before: datetime
+    records: int
 
 
 def expire_events(workspace: Workspace, *, now: datetime | None = None) -> list[ExpiredEvents]:
@@ -46,3 +55,29 @@ def oldest_event(dataset: Dataset, now: datetime) -> datetime | None:
     """Events that happened before this are too old for the profiles; None if none is."""
     days = dataset.event_expiration_days
     return now - timedelta(days=days) if days is not None else None
+
+
+def forget_history(workspace: Workspace, *, now: datetime | None = None) -> list[ForgottenHistory]:
+    """Remove records that were replaced more than `history_days` ago. No profile changes; repeating changes nothing.
+
+    Args:
+        workspace: The installation.
+        now: The time, aware UTC; None for the clock's.
+
+    Returns:
+        What was done for each dataset that the profile store has batches of; nothing where the setting is 0.
+
+    Raises:
+        HeadwaterError: the profile store refused or could not be reached; what was begun can be repeated.
+    """
+    days = workspace.settings.history_days
+    if not days or not workspace.catalog.flow_runs.with_profiles():
+        return []
+    before = (now or utc_now()) - timedelta(days=days)
+    done = []
+    for dataset in sorted({each.dataset for each in workspace.profile_store.batches()}):
+        removed = workspace.profile_store.forget_history(dataset, before=before)
+        records = removed.fragments + removed.lookup_entities
+        log.info("dataset %s: %d records that were replaced before %s are forgotten", dataset, records, before)
+        done.append(ForgottenHistory(dataset=dataset, before=before, records=records))
+    return done

@@ -8,11 +8,15 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.io.pyarrow import (
+    MetricModeTypes,
+    MetricsMode,
+    StatisticsCollector,
     compute_statistics_plan,
     data_file_statistics_from_parquet_metadata,
     parquet_file_to_data_file,
@@ -22,9 +26,14 @@ from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table import Table, TableProperties, Transaction
 from pyiceberg.table.metadata import TableMetadata
 
+from headwater.lake.provenance import BATCH, SOURCE_FILE
+from headwater.lake.schemas import SYSTEM_COLUMN
+
 _FIRST_WAIT_SECONDS: Final = 0.05
 _LONGEST_WAIT_SECONDS: Final = 5.0
 _FOOTER_READERS: Final = 8
+_SOUGHT: Final = frozenset(f"{SYSTEM_COLUMN}.{name}" for name in (BATCH, SOURCE_FILE))
+"""Columns by which rows are removed and batches read: their bounds are kept whole."""
 
 
 class _LeanTransaction(Transaction):
@@ -70,7 +79,7 @@ class _Footers:
         self._io = table.io
         self._metadata = table.metadata
         schema = table.metadata.schema()
-        self._columns = compute_statistics_plan(schema, table.metadata.properties)
+        self._columns = _with_bounds(compute_statistics_plan(schema, table.metadata.properties))
         self._field_ids = parquet_path_to_id_mapping(schema)
         self._fitting: list[pa.Schema] = []
 
@@ -81,9 +90,8 @@ class _Footers:
             footer = pq.read_metadata(stream)
         schema = footer.schema.to_arrow_schema()
         if not any(map(schema.equals, self._fitting)):
-            found = parquet_file_to_data_file(self._io, self._metadata, uri)
+            parquet_file_to_data_file(self._io, self._metadata, uri)  # an error, if it does not fit
             self._fitting.append(schema)
-            return found
         statistics = data_file_statistics_from_parquet_metadata(
             parquet_metadata=footer, stats_columns=self._columns, parquet_column_mapping=self._field_ids
         )
@@ -99,6 +107,15 @@ class _Footers:
             key_metadata=None,
             **statistics.to_serialized_dict(),
         )
+
+
+def _with_bounds(columns: dict[int, StatisticsCollector]) -> dict[int, StatisticsCollector]:
+    """Keep bounds of fields in structs, too. Without, every file would have to be opened to find a row."""
+    whole = MetricsMode(MetricModeTypes.FULL)
+    return {
+        field_id: replace(column, mode=whole) if column.column_name in _SOUGHT else column
+        for field_id, column in columns.items()
+    }
 
 
 def growing_waits(patience_seconds: float) -> Iterator[float | None]:

@@ -53,7 +53,8 @@ def remaining_rows(table: Table, batch_id: str) -> Iterator[pa.RecordBatch]:
     They come in the order in which they were staged: by source file, whose ids grow in the order of reading, and row.
     In a table that is partitioned by days, that holds for the rows of one day.
     """
-    tasks = [task for task in table.scan().plan_files() if only_batch(task.file.file_path) in (None, batch_id)]
+    may_match = table.scan(row_filter=of_batch(batch_id)).plan_files()
+    tasks = [task for task in may_match if only_batch(task.file.file_path) in (None, batch_id)]
     parts = [part for task in tasks if (part := _find_part(table, task, batch_id)) is not None]
     parts.sort(key=attrgetter("begins_with"))
     yield from _gathered(batch for part in parts for batch in _part_rows(table, part, batch_id))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,9 +15,12 @@ from ulid import ULID
 
 from headwater.errors import LakeError
 from headwater.lake.encoding import dictionary_columns, open_parquet
-from headwater.lake.provenance import BATCH, SOURCE_FILE
+from headwater.lake.provenance import BATCH, SOURCE_FILE, only_batch
 from headwater.lake.schemas import SYSTEM_COLUMN
 from headwater.lake.storage import delete_files
+
+_MOST_COMPARED: Final = 200
+"""pyiceberg compares no more values at once with a file's bounds; of more, it takes every file for a match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +36,12 @@ class RemovedRows:
 
     def expression(self) -> BooleanExpression:
         """For a scan: true of every row that goes."""
-        expression: BooleanExpression = AlwaysFalse()
-        for name, values in self._conditions():
-            expression = Or(expression, In(term=f"{SYSTEM_COLUMN}.{name}", literals=values))
-        return expression
+        terms = [
+            In(term=f"{SYSTEM_COLUMN}.{name}", literals=values[start : start + _MOST_COMPARED])
+            for name, values in self._conditions()
+            for start in range(0, len(values), _MOST_COMPARED)
+        ]
+        return Or(AlwaysFalse(), AlwaysFalse(), *terms)
 
     def rows_to_keep(self, rows: pa.Table) -> pa.ChunkedArray:
         """A mask of the rows that stay; the table needs the fields of `columns` only."""
@@ -78,7 +84,8 @@ class Replacements:
     def plan(self) -> tuple[DataFile, ...]:
         """Find the data files that hold such rows in the table as it was last loaded, and write their remains.
 
-        A file that an earlier attempt wrote is used again.
+        Opened are those whose bounds in the manifests allow such rows. A file that an earlier attempt wrote is used
+        again.
 
         Raises:
             LakeError: another engine deleted rows of such a file in a way that only a compaction settles.
@@ -110,6 +117,8 @@ class Replacements:
                 f"{path} cannot be written anew: it is not Parquet, or another engine deleted rows of it by a delete "
                 "file. Compact the table with that engine (Spark: rewrite_data_files), then run the batch again."
             )
+        if only_batch(path) in self._removed.batches:
+            return None
         with self._table.io.new_input(path).open() as stream, pq.ParquetFile(stream) as old:
             keep = [self._removed.rows_to_keep(group) for group in _row_groups(old, self._removed.columns)]
             kept_rows = sum(pc.sum(mask).as_py() or 0 for mask in keep)

@@ -16,6 +16,7 @@ from headwater.orchestration.operators import (
     DiscoverOperator,
     ExpireEventsOperator,
     FinishOperator,
+    ForgetHistoryOperator,
     IngestOperator,
     LoadIdentitiesOperator,
     LoadLakeOperator,
@@ -100,12 +101,15 @@ def deliveries_dag() -> DAG:
 
 
 def maintenance_dag() -> DAG:
-    """The Dag that maintains the lake's tables, ends what was interrupted, and lets old events expire; every night."""
+    """The Dag that maintains the lake's tables, ends what was interrupted, and keeps the profiles small; every night.
+
+    The two tasks that write to the profile store follow each other, since its writers wait for each other.
+    """
     with DAG(
         dag_id="headwater_maintenance",
         dag_display_name="Headwater: maintain the lake",
         description="Compacts small files, expires old snapshots, deletes files that belong to nothing, and removes "
-        "old events from the profiles.",
+        "old events and long replaced records from the profiles.",
         schedule=CronTriggerTimetable("17 3 * * *", timezone="UTC"),
         catchup=False,
         max_active_runs=1,
@@ -114,7 +118,9 @@ def maintenance_dag() -> DAG:
         default_args={"owner": TAG, "retry_policy": RetryIfRetryable(), **RETRY_ARGUMENTS},
     ) as dag:
         MaintainLakeOperator(task_id="maintain_lake")
-        ExpireEventsOperator(task_id="expire_events")
+        expire = ExpireEventsOperator(task_id="expire_events")
+        forget = ForgetHistoryOperator(task_id="forget_history", trigger_rule=TriggerRule.ALL_DONE)
+        expire >> forget
     return dag
 
 

@@ -247,6 +247,17 @@ class ExpireEventsOperator(BaseOperator):
             return {each.dataset: each.events for each in expire_events(workspace)}
 
 
+class ForgetHistoryOperator(BaseOperator):
+    """Removes from the profile store what newer records replaced long ago."""
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """See `flows.expiry.forget_history`."""
+        from headwater.flows.expiry import forget_history
+
+        with open_task_workspace() as workspace:
+            return {each.dataset: each.records for each in forget_history(workspace)}
+
+
 def _failure(context: Context, finish_task: str) -> str | None:
     """What went wrong in the Dag run before: the tasks' own messages, or the names of tasks that left none."""
     ti, dag_run = context["ti"], context["dag_run"]

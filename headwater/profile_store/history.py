@@ -1,38 +1,57 @@
-"""Forgetting what only the removal of an old batch would show again."""
+"""Forgetting what only the removal of an old batch would show again.
 
+Of each batch, oldest first, those rows go that a whole record of the same identity has replaced. The search for one
+begins at the next older batch, so that it ends at once where a dataset is sent whole again and again.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from headwater.profile_store.batches import rows_of
 from headwater.profile_store.loads import Removal
 from headwater.profile_store.tables import batch, fragment, lookup_entity
 from headwater.profile_store.times import to_micros
 
 
-def forget_history(connection: Connection, dataset: str, before: datetime) -> Removal:
-    """See `ProfileStore.forget_history`. The caller has one transaction around it."""
-    fragments, entities = (_forget(connection, table, dataset, before) for table in (fragment, lookup_entity))
+def batches_with_history(connection: Connection, dataset: str, before: datetime) -> Sequence[str]:
+    """The dataset's batches that others may have replaced that were ingested before a time, oldest first."""
+    aged = (batch.c.dataset == dataset) & (batch.c.ingested_at < to_micros(before))
+    in_order = sa.select(batch.c.batch_id, batch.c.upsert).where(aged).order_by(batch.c.ingested_at, batch.c.batch_id)
+    found = connection.execute(in_order).all()
+    newest_whole = max((place for place, row in enumerate(found) if not row.upsert), default=0)
+    return [row.batch_id for row in found[:newest_whole]]
+
+
+def forget_batch(connection: Connection, batch_id: str, before: datetime) -> Removal:
+    """Remove what was replaced of one batch by then. The caller has one transaction around it."""
+    known = connection.execute(sa.select(batch).where(batch.c.batch_id == batch_id)).one_or_none()
+    if known is None:
+        return Removal()
+    fragments, entities = (
+        connection.execute(
+            sa.delete(table).where(rows_of(table, known.no), _is_replaced(table, known, to_micros(before)))
+        ).rowcount
+        for table in (fragment, lookup_entity)
+    )
     return Removal(fragments=fragments, lookup_entities=entities)
 
 
-def _forget(connection: Connection, table: sa.Table, dataset: str, before: datetime) -> int:
-    """Remove rows that a whole record of the same identity has replaced, in a batch from before that time."""
-    old, old_batch = table.alias(), batch.alias()
-    new, new_batch = table.alias(), batch.alias()
-    same = (new.c.key_high == old.c.key_high) & (new.c.key_low == old.c.key_low)
-    newer = sa.tuple_(new_batch.c.ingested_at, new_batch.c.batch_id) > sa.tuple_(
-        old_batch.c.ingested_at, old_batch.c.batch_id
-    )
-    of_old = old.join(old_batch, _brought(old, old_batch))
-    replaced = (
-        sa.select(old.c.id)
-        .select_from(of_old.join(new, same).join(new_batch, _brought(new, new_batch)))
-        .where(old_batch.c.dataset == dataset, new_batch.c.dataset == dataset)
-        .where(new_batch.c.upsert.is_(False), new_batch.c.ingested_at < to_micros(before), newer)
-    )
-    return connection.execute(sa.delete(table).where(table.c.id.in_(replaced))).rowcount
+def _is_replaced(table: sa.Table, known: sa.Row[tuple[Any, ...]], before: int) -> sa.ColumnElement[bool]:
+    """For a row of that batch: whether a newer one took its place.
 
-
-def _brought(rows: sa.FromClause, by: sa.FromClause) -> sa.ColumnElement[bool]:
-    return by.c.no == rows.c.id.op(">>")(sa.literal_column("32"))
+    Row by row, and a row's batch by its number, whatever a planner thinks of joining the whole of both tables.
+    """
+    newer = table.alias("newer")
+    same = (newer.c.key_high == table.c.key_high) & (newer.c.key_low == table.c.key_low)
+    later = sa.tuple_(batch.c.ingested_at, batch.c.batch_id) > sa.tuple_(
+        sa.literal(known.ingested_at), sa.literal(known.batch_id)
+    )
+    counts = sa.and_(batch.c.dataset == known.dataset, batch.c.upsert.is_(False), batch.c.ingested_at < before, later)
+    its_batch = batch.c.no == newer.c.id.op(">>")(sa.literal_column("32"))
+    by_such_a_batch = sa.select(counts).where(its_batch).correlate(newer).scalar_subquery()
+    found = sa.select(newer.c.id).where(same, by_such_a_batch).limit(1).correlate(table)
+    return found.scalar_subquery().is_not(None)

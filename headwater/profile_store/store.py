@@ -167,9 +167,21 @@ class ProfileStore:
 
         No profile changes, and a batch ingested since then can be removed as if it had never come. One from before does
         not show again what it replaced. Records of an upsert dataset lie on top of each other and stay.
+
+        Each batch's records go in a transaction of their own, so that loads wait no longer than for another load.
+
+        Raises:
+            HeadwaterError: the database refused, or could not be reached (then `retryable`); repeating goes on.
         """
-        with writing_transaction(self._engine) as connection:
-            return history.forget_history(connection, dataset, before)
+        with reading_transaction(self._engine) as connection:
+            batch_ids = history.batches_with_history(connection, dataset, before)
+        fragments = lookup_entities = 0
+        for batch_id in batch_ids:
+            with writing_transaction(self._engine) as connection:
+                removed = history.forget_batch(connection, batch_id, before)
+            fragments += removed.fragments
+            lookup_entities += removed.lookup_entities
+        return Removal(fragments=fragments, lookup_entities=lookup_entities)
 
     def look_up(
         self, namespace: str, value: str, policy: MergePolicy, *, event_limit: int = EVENT_LIMIT

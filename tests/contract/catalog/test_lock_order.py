@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -12,15 +13,16 @@ import pytest
 import sqlalchemy as sa
 
 from headwater.catalog.catalog import Catalog
+from headwater.catalog.ledger import Claim
 from headwater.catalog.tables import batch, source_file
 from headwater.database.engine import open_engine
 from headwater.errors import ConflictError
 from headwater.flows.accounts import DocumentAccounts
 from headwater.flows.finish import close_run
 from headwater.flows.workspace import Workspace
-from headwater.model.runs import BatchStatus, FlowRunState
+from headwater.model.runs import BatchStatus, FileState, FlowRunState
 from headwater.settings import Settings
-from tests.contract.catalog.test_runs import FILE, START, bring, claim, start_run
+from tests.contract.catalog.test_runs import FILE, START, bring, claim, start_run, states
 from tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.postgres
@@ -109,3 +111,51 @@ def test_a_batch_that_is_reverted_while_a_replay_of_its_replay_begins(catalog: C
     replaying.result()
     reverting.result()
     assert [catalog.batches.get(each).status for each in (first, second)] == [BatchStatus.INACTIVE] * 2
+
+
+def take(catalog: Catalog, run_id: str, file_id: str, path: str, *supersedes: str, content: str) -> FileState:
+    """A run takes a version of a file and reads it."""
+    file = replace(FILE, path=path, size_bytes=int(file_id[1:]))
+    assert catalog.ledger.claim("f", run_id, [Claim(id=file_id, file=file, group=0, supersedes=supersedes)])
+    return bring(catalog, file_id, content)
+
+
+def put_original_with_copies(catalog: Catalog) -> str:
+    """A loaded file f3, and copies of it, f2 and f1; the copies' run. The table has them in the order 2, 1, 3."""
+    original, copies = start_run(catalog), start_run(catalog)
+    assert take(catalog, original, "f3", "/out/3", content="old") is FileState.CLAIMED
+    catalog.ledger.settle(original)
+    for number in (2, 1):
+        assert take(catalog, copies, f"f{number}", f"/out/{number}", content="old") is FileState.DUPLICATE
+    catalog.ledger.settle(copies)
+    with catalog._begin() as connection:
+        connection.execute(sa.update(source_file).where(source_file.c.id == "f3").values(changed_at=START))
+    return copies
+
+
+def test_two_runs_that_supersede_the_same_file_are_settled_at_once(catalog: Catalog, url: str) -> None:
+    copies = put_original_with_copies(catalog)
+    first, second = start_run(catalog), start_run(catalog)
+    take(catalog, first, "f4", "/out/3", "f3", content="new")
+    take(catalog, second, "f5", "/out/3", "f3", "f2", content="newer")
+
+    with holding(url, sa.select(source_file.c.id).where(source_file.c.id == "f3")) as waiting:
+        settling = waiting.start(partial(catalog.ledger.settle, first))
+        beside = waiting.start(partial(catalog.ledger.settle, second))
+
+    settling.result()
+    beside.result()
+    assert states(catalog, first) == states(catalog, second) == [FileState.LOADED]
+    assert states(catalog, copies) == [FileState.RELEASED, FileState.SUPERSEDED]
+
+
+def test_a_runs_files_are_taken_in_one_order_whatever_the_plan(catalog: Catalog, url: str) -> None:
+    copies = put_original_with_copies(catalog)
+
+    with holding(url, sa.select(source_file.c.id).where(source_file.c.id == "f1")) as waiting:
+        releasing = waiting.start(partial(catalog.ledger.release, copies))
+        others = sa.select(source_file.c.id).where(source_file.c.id == "f2").with_for_update(nowait=True)
+        with catalog._begin() as connection:
+            assert connection.execute(others).scalar_one() == "f2", "the first one is waited for, and nothing held"
+
+    assert releasing.result() == 2

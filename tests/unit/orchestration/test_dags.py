@@ -201,7 +201,10 @@ def test_dataflows_with_the_same_source_have_triggers_of_their_own() -> None:
 def test_the_lake_is_maintained_every_night() -> None:
     dag = maintenance_dag()
 
-    assert (list(dag.task_ids), dag.catchup, dag.max_active_runs) == (["maintain_lake", "expire_events"], False, 1)
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert list(dag.task_ids) == ["maintain_lake", "expire_events", "forget_history"]
+    forget = dag.get_task("forget_history")
+    assert (forget.upstream_task_ids, forget.trigger_rule) == ({"expire_events"}, TriggerRule.ALL_DONE)
 
 
 def test_parsing_a_hundred_dataflows_imports_nothing_that_reads_or_connects(tmp_path: Path) -> None:
