@@ -28,7 +28,7 @@ demo: setup ## Run the main job: sample sources, Airflow, five dataflows (ARGS=-
 	@$(BIN)/python -m demo $(ARGS)
 
 test: lint ## Run the whole suite, as CI does (ARGS go to pytest)
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
 fuzz: setup ## Compare the row engine with its oracle on more schemas and records (ROWS=100000)
 	@$(BIN)/python -m tests.unit.ingest.differential --rows $(ROWS)

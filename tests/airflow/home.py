@@ -1,20 +1,25 @@
 """A prepared Airflow home: its database, its users, and an installation of Headwater with something to load."""
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
-from demo.data import file_contents, sample_data, write_files
+from demo.data import file_contents, write_files
 from headwater.flows import Workspace, open_workspace
 from headwater.flows.resources import apply_documents, read_documents
 from headwater.settings import Settings
 from tests.airflow.environment import REPOSITORY, airflow_variables, plain_environment
+from tests.samples import sample_of_few_days
 
 EXAMPLES = REPOSITORY / "examples" / "luma"
 TENANT = "techmarketingdemos"
@@ -71,7 +76,7 @@ def prepare_home(folder: Path) -> Home:
     )
     for path in (home.flows, home.outbox, folder / "airflow"):
         path.mkdir(parents=True)
-    write_files(home.outbox, file_contents(sample_data()))
+    write_files(home.outbox, file_contents(sample_of_few_days()))
     (folder / "airflow" / "passwords.json").write_text(json.dumps(PASSWORDS))
     with home.workspace() as workspace:
         apply_documents(workspace.catalog, read_documents([EXAMPLES]), tenant=TENANT)
@@ -80,13 +85,22 @@ def prepare_home(folder: Path) -> Home:
 
 def migrate_database(home: Home) -> None:
     """Create Airflow's database."""
+    shutil.copyfile(_migrated_database(), home.folder / "airflow" / "airflow.db")
+
+
+@cache
+def _migrated_database() -> Path:
+    """A database that is migrated once in a process, and copied for each home."""
+    folder = Path(tempfile.mkdtemp(prefix="headwater-airflow-database-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     subprocess.run(  # noqa: S603 (the tests' own command)
         [airflow_command(), "db", "migrate"],
-        env=home.variables,
+        env={**plain_environment(), **airflow_variables(folder)},
         check=True,
         capture_output=True,
         timeout=_DATABASE_SECONDS,
     )
+    return folder / "airflow.db"
 
 
 def airflow_command() -> str:

@@ -45,7 +45,7 @@ class Stack:
     @contextmanager
     def client(self, user: str | None = "ada") -> Iterator[httpx.Client]:
         """An HTTP client, signed in with a token unless `user` is None."""
-        with httpx.Client(base_url=self.url, timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=self.url, timeout=_WAIT_SECONDS, trust_env=False) as client:
             if user is not None:
                 answer = client.post("/auth/token", json={"username": user, "password": PASSWORDS[user]})
                 client.headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"

@@ -1,8 +1,6 @@
 """Dataflows that run when files arrive, under a real triggerer and scheduler."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,33 +9,17 @@ from headwater.flows.begin import begin_run
 from headwater.model.documents import RunRequest
 from headwater.model.runs import FlowRunState
 from headwater.orchestration.documents import read_documents
-from tests.airflow.home import prepare_home
-from tests.airflow.stack import Stack, airflow_stack, wait_for
+from tests.airflow.stack import Stack, wait_for
 
 pytestmark = pytest.mark.airflow
 
-FLOW, OTHER = "loyalty-arrivals", "loyalty-arrivals-too"
+FLOW, OTHER = "arrivals", "arrivals-too"
 GONE = "a Dag run that is gone"
-
-
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """An Airflow of its own: others count the runs and assets of theirs."""
-    with airflow_stack(prepare_home(tmp_path / "stack")) as stack:
-        yield stack
 
 
 def test_a_file_that_arrives_starts_one_run_of_each_dataflow_that_takes_it(stack: Stack) -> None:
     people = sample_data().loyalty
     stack.home.put("arrivals-1.json", json.dumps(people[0]))
-    for name in (FLOW, OTHER):
-        stack.home.write_flow(
-            name,
-            **{
-                'files: "luma-loyalty*.json*"': 'files: "arrivals-*.json"',
-                "{frequency: once}": "{on_arrival: true, poll_seconds: 1}",
-            },
-        )
     first = wait_for(lambda: _ended(stack, FLOW, 1), "the file that was there started a run")
     wait_for(lambda: _ended(stack, OTHER, 1), "the file that was there started a run of the other dataflow")
     _begin_run_that_nobody_ends(stack)

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from demo.data import products_with_altered_headings, purchases_with_broken_line, sample_data
+from demo.data import products_with_altered_headings, purchases_with_broken_line
 from headwater.model.documents import MergePolicy
 from headwater.model.runs import BatchStatus, FlowRunState
 from tests.airflow.environment import REPOSITORY
 from tests.airflow.home import Home, migrate_database, prepare_home
+from tests.samples import sample_of_few_days
 
 pytestmark = pytest.mark.airflow
 
@@ -102,7 +103,7 @@ def test_a_dataflow_runs_as_a_dag_from_files_to_profiles_and_shows_its_failures(
 
 def test_the_worked_examples_acceptance_list_holds_under_airflow(home: Home) -> None:
     """The list of luma-tutorial.md, section 7, as Dag runs; `tests/integration/test_luma.py` has it in process."""
-    data = sample_data()
+    data = sample_of_few_days()
     for name in ("luma-loyalty", "luma-crm", "luma-products", "luma-offline-purchases"):
         home.write_flow(name, like=name)
     home.write_flow("altered", like="luma-products", **{"luma-products*.csv*": "altered*.csv"})

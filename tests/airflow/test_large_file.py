@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from demo.data import sample_data
 from headwater.model.records import RecordCounts
 from tests.airflow.home import migrate_database, prepare_home
 from tests.airflow.test_dag_run import run_dags
+from tests.samples import sample_of_few_days
 
 pytestmark = pytest.mark.airflow
 
@@ -16,7 +16,9 @@ def test_the_parts_of_a_large_file_are_mapped_tasks(tmp_path: Path) -> None:
     migrate_database(home)
     home.variables["HEADWATER_SPLIT_BYTES"] = "250000"
     home.write_flow("large", like="luma-offline-purchases", **{"luma-offline-purchases*.json*": "large.json"})
-    records = [{**record, "_id": f"{record['_id']}-{copy}"} for copy in range(2) for record in sample_data().purchases]
+    records = [
+        {**record, "_id": f"{record['_id']}-{copy}"} for copy in range(2) for record in sample_of_few_days().purchases
+    ]
     home.put("large.json", "\n".join(map(json.dumps, records)))
 
     [loaded] = run_dags(home, ("large", {}))

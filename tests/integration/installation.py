@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import HttpUrl
 
-from demo.data import SampleData, file_contents, sample_data, write_files
+from demo.data import SampleData, file_contents, write_files
 from headwater.flows import Workspace, open_workspace
 from headwater.flows.resources import apply_documents, read_documents
 from headwater.flows.run import run_dataflow
@@ -17,6 +17,7 @@ from headwater.model.documents import Account, Dataflow, MergePolicy, RunRequest
 from headwater.model.runs import FlowRun
 from headwater.profile import MergedProfile
 from headwater.settings import Settings
+from tests.samples import sample_of_few_days
 from tests.servers.asyncssh_sftp import AsyncsshServer, asyncssh_server
 from tests.servers.webhook import Answer, WebhookReceiver, webhook_receiver
 
@@ -66,8 +67,11 @@ class Installation:
 
 
 @contextmanager
-def luma_installation(folder: Path, **settings: object) -> Iterator[Installation]:
-    """Start the servers, apply the example's documents, and stop everything at the end."""
+def luma_installation(folder: Path, *, data: SampleData | None = None, **settings: object) -> Iterator[Installation]:
+    """Start the servers, apply the example's documents, and stop everything at the end.
+
+    Without `data`, the samples' purchases are of a few days.
+    """
     root = folder / "sftp"
     outbox = root / "outbox"
     outbox.mkdir(parents=True)
@@ -82,7 +86,8 @@ def luma_installation(folder: Path, **settings: object) -> Iterator[Installation
         workspace.catalog.resources.put(sftp_account(sftp))
         webhook = workspace.catalog.resources.typed(Webhook, "luma_webhook")
         workspace.catalog.resources.put(webhook.model_copy(update={"url": HttpUrl(receiver.url())}))
-        yield Installation(workspace=workspace, sftp=sftp, outbox=outbox, receiver=receiver, data=sample_data())
+        data = data or sample_of_few_days()
+        yield Installation(workspace=workspace, sftp=sftp, outbox=outbox, receiver=receiver, data=data)
 
 
 def sftp_account(sftp: AsyncsshServer, **changes: object) -> Account:

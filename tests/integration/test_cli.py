@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from demo.data import file_contents, sample_data, write_files
+from demo.data import file_contents, write_files
 from headwater.cli.app import app
+from tests.samples import sample_of_few_days
 from tests.servers.asyncssh_sftp import asyncssh_server
 from tests.servers.sftp import new_key
 
@@ -58,7 +59,7 @@ class Shell:
     def load(self, *flows: str) -> None:
         """Apply the documents, drop the files, run dataflows."""
         self.text("apply", str(self.resources))
-        write_files(self.outbox, file_contents(sample_data()))
+        write_files(self.outbox, file_contents(sample_of_few_days()))
         for flow in flows:
             self.text("run", flow)
 

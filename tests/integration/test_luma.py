@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from demo.data import products_with_altered_headings, purchases_with_broken_line
+from demo.data import products_with_altered_headings, purchases_with_broken_line, sample_data
 from headwater.model.documents import Dataflow
 from headwater.model.records import RecordCounts
 from headwater.model.runs import BatchStatus, FlowRunState
@@ -19,7 +19,7 @@ DANIELS_CRM_ID = "112ca06ed53d3db37e4cea49cc45b71e"
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """All four files, loaded once; the tests that share it load nothing more."""
-    with luma_installation(tmp_path_factory.mktemp("luma")) as luma:
+    with luma_installation(tmp_path_factory.mktemp("luma"), data=sample_data()) as luma:
         luma.put_samples()
         for name in ALL_FLOWS:
             run = luma.run(name)

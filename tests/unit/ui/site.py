@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 from fastapi import FastAPI, Request
 
-from demo.data import file_contents, purchases_with_broken_line, sample_data, write_files
+from demo.data import file_contents, purchases_with_broken_line, write_files
 from headwater.flows import Workspace, open_workspace
 from headwater.flows.resources import apply_documents, read_documents
 from headwater.flows.run import run_dataflow
@@ -19,6 +19,7 @@ from headwater.model.runs import FlowRun, FlowRunState
 from headwater.settings import Settings
 from headwater.ui.access import NotAllowedError, NotSignedInError, Viewer
 from headwater.ui.app import create_app
+from tests.samples import sample_of_few_days
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "luma"
 TENANT = "techmarketingdemos"
@@ -70,7 +71,7 @@ def luma_site(folder: Path) -> Iterator[Site]:
     """Apply the example's documents and run two of its dataflows over local files, one with a broken record."""
     source = folder / "source"
     (source / "outbox").mkdir(parents=True)
-    data = sample_data()
+    data = sample_of_few_days()
     files = file_contents(data)
     write_files(source / "outbox", files | {"luma-offline-purchases.json": purchases_with_broken_line(data)})
     settings = Settings.load(home=folder / "home", tenant=TENANT)
