@@ -102,15 +102,19 @@ def recorded(workspace: Workspace, flow_run_id: str, step: str) -> Iterator[None
         flow_runs.set_step_error(flow_run_id, step, failure)
         raise
     except Exception as error:
-        message = f"unexpected {type(error).__name__} in step {step!r}; the task's log has the details"
-        failure = ErrorSummary(code=PROCESSING_FAILED, message=message, step=step)
-        flow_runs.set_step_error(flow_run_id, step, failure)
+        flow_runs.set_step_error(flow_run_id, step, unexpected(step, error))
         raise
     else:
         flow_runs.set_step_error(flow_run_id, step, None)
     finally:
         if flow_runs.get(flow_run_id).dag_run_id is not None:
             flow_runs.renew(flow_run_id, timedelta(hours=workspace.settings.recovery_hours))
+
+
+def unexpected(step: str, error: Exception) -> ErrorSummary:
+    """How a run remembers an error that nobody foresaw: its text may hold anything, so that it stays in the log."""
+    message = f"unexpected {type(error).__name__} in step {step!r}; the task's log has the details"
+    return ErrorSummary(code=PROCESSING_FAILED, message=message, step=step)
 
 
 def _code(error: HeadwaterError | ConnectorError) -> str:

@@ -53,9 +53,10 @@ def examine(workspace: Workspace, *, mend: bool = False) -> list[Finding]:
 def _mended(finding: Finding, mending: Mend) -> Finding:
     try:
         mending()
-    except HeadwaterError as error:
-        log.warning("%s %s could not be mended: %s", finding.code, finding.subject, error)
-        return replace(finding, problem=f"{finding.problem} Mending failed: {error}")
+    except Exception as error:  # one finding must not keep the others from being mended
+        reason = str(error) if isinstance(error, HeadwaterError) else f"unexpected {type(error).__name__}"
+        log.warning("%s %s could not be mended", finding.code, finding.subject, exc_info=True)
+        return replace(finding, problem=f"{finding.problem} Mending failed: {reason}")
     log.info("%s %s was mended", finding.code, finding.subject)
     return replace(finding, mended=True)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from headwater.catalog.base import utc_now
+from headwater.errors import HeadwaterError
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataset
 
@@ -40,15 +41,32 @@ def expire_events(workspace: Workspace, *, now: datetime | None = None) -> list[
         What was done for each dataset that has the setting. Without one the profile store is not opened.
 
     Raises:
-        HeadwaterError: the profile store refused or could not be reached.
+        HeadwaterError: it failed for some datasets, which the message names, and was done for all others; `retryable`
+            if each failure is.
     """
-    done = []
+    done: list[ExpiredEvents] = []
+    failures: dict[str, Exception] = {}
     for dataset in workspace.catalog.resources.list("dataset"):
-        if isinstance(dataset, Dataset) and (before := oldest_event(dataset, now or utc_now())) is not None:
-            events = workspace.profile_store.expire_events(dataset.name, before=before).events
-            log.info("dataset %s: %d events that happened before %s left the profiles", dataset.name, events, before)
-            done.append(ExpiredEvents(dataset=dataset.name, before=before, events=events))
+        try:
+            if isinstance(dataset, Dataset) and (before := oldest_event(dataset, now or utc_now())) is not None:
+                done.append(_expire(workspace, dataset.name, before))
+        except Exception as error:  # one dataset must not keep the events of the others
+            log.warning("dataset %s: events could not be expired", dataset.name, exc_info=True)
+            failures[dataset.name] = error
+    if failures:
+        reasons = (f"{name}: {type(error).__name__}: {error}" for name, error in failures.items())
+        raise HeadwaterError(
+            f"events could not be expired for {len(failures)} datasets; for {len(done)} others they were.\n"
+            + "\n".join(reasons),
+            retryable=all(isinstance(error, HeadwaterError) and error.retryable for error in failures.values()),
+        )
     return done
+
+
+def _expire(workspace: Workspace, dataset: str, before: datetime) -> ExpiredEvents:
+    events = workspace.profile_store.expire_events(dataset, before=before).events
+    log.info("dataset %s: %d events that happened before %s left the profiles", dataset, events, before)
+    return ExpiredEvents(dataset=dataset, before=before, events=events)
 
 
 def oldest_event(dataset: Dataset, now: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
 from headwater.catalog.outbox import Selection
 from headwater.errors import HeadwaterError, NotFoundError
-from headwater.flows.context import PROCESSING_FAILED, open_context
+from headwater.flows.context import PROCESSING_FAILED, open_context, unexpected
 from headwater.flows.events import batch_event, flow_run_event
 from headwater.flows.expectations import tell_small_files
 from headwater.flows.load import (
@@ -96,12 +96,12 @@ def _complete_reloads(workspace: Workspace, run: FlowRun) -> None:
     """Make the profiles follow where runs into the dataset superseded rows; for what failed, it is tried again."""
     try:
         finish_reloads(workspace, run.dataset)
-    except HeadwaterError as error:
-        log.warning("flow run %s: profiles of dataset %s do not follow the lake yet: %s", run.id, run.dataset, error)
+    except Exception as error:  # whatever it is, the run has to come to its end
+        failure = _remembered("load_profiles", error)
+        told = "flow run %s: profiles of dataset %s do not follow the lake yet: %s"
+        log.warning(told, run.id, run.dataset, failure.message, exc_info=not isinstance(error, HeadwaterError))
         if run.batch_id is not None:
-            workspace.catalog.flow_runs.set_step_error(
-                run.id, "load_profiles", _unexplained("load_profiles", str(error))
-            )
+            workspace.catalog.flow_runs.set_step_error(run.id, "load_profiles", failure)
 
 
 def _complete_run(workspace: Workspace, seen: FlowRun) -> FlowRun | None:
@@ -150,6 +150,10 @@ def _group_notes(stores: Stores, batch: Batch) -> list[str]:
 
 def _unexplained(step: str, failure: str) -> ErrorSummary:
     return ErrorSummary(code=PROCESSING_FAILED, message=failure, step=step)
+
+
+def _remembered(step: str, error: Exception) -> ErrorSummary:
+    return _unexplained(step, str(error)) if isinstance(error, HeadwaterError) else unexpected(step, error)
 
 
 def _final_state(run: FlowRun, batch: Batch | None) -> FlowRunState:
@@ -210,9 +214,10 @@ def _complete_loads(workspace: Workspace, run: FlowRun) -> None:
     told = {event.code for event in workspace.catalog.outbox.events(subject=run.batch_id)}
     try:
         context = open_context(workspace, run.id)
-    except HeadwaterError as error:
-        step = "load_identities"
-        workspace.catalog.flow_runs.set_step_error(run.id, step, _unexplained(step, str(error)))
+    except Exception as error:  # such as a document in the catalog that cannot be read any more
+        failure = _remembered("load_identities", error)
+        log.warning("flow run %s: %s", run.id, failure.message, exc_info=not isinstance(error, HeadwaterError))
+        workspace.catalog.flow_runs.set_step_error(run.id, "load_identities", failure)
         return
     if not goes_to_profile(context):
         return
@@ -230,8 +235,9 @@ def _make_good(workspace: Workspace, run: FlowRun, load: "_Load") -> bool:
     log.info("flow run %s: step %s did not run; running it now", run.id, load.step)
     try:
         load.run(workspace, run.id)
-    except HeadwaterError as error:
-        log.warning("flow run %s: %s", run.id, error)
+    except Exception as error:  # the step has entered it; the run has to come to its end
+        failure = _remembered(load.step, error)
+        log.warning("flow run %s: %s", run.id, failure.message, exc_info=not isinstance(error, HeadwaterError))
         return False
     return True
 

@@ -50,19 +50,22 @@ def maintain_lake(
 
 
 def _do_all(chores: dict[str, Callable[[], object]], done: "list[Maintained]") -> None:
-    failures: dict[str, HeadwaterError] = {}
+    failures: dict[str, str] = {}
+    retryable = True
     for name, chore in chores.items():
         try:
             chore()
-        except HeadwaterError as error:
-            log.warning("%s: %s", name, error)
-            failures[name] = error
+        except Exception as error:  # what fails holds up nothing else
+            foreseen = isinstance(error, HeadwaterError)
+            failures[name] = str(error) if foreseen else f"unexpected {type(error).__name__}"
+            log.warning("%s: %s", name, failures[name], exc_info=not foreseen)
+            retryable = retryable and isinstance(error, HeadwaterError) and error.retryable
     if failures:
-        told = "\n".join(f"{name}: {error}" for name, error in failures.items())
+        told = "\n".join(f"{name}: {reason}" for name, reason in failures.items())
         raise HeadwaterError(
             f"{len(failures)} of {len(chores)} parts of the maintenance failed; {len(done)} tables were maintained.\n"
             f"{told}",
-            retryable=all(error.retryable for error in failures.values()),
+            retryable=retryable,
         )
 
 

@@ -153,7 +153,7 @@ class Descriptor(Resource):
 class Dataset(Resource):
     """A table of the lake with a schema. `name` is its SQL name. Upsert datasets change only the fields that come.
 
-    Events leave the profiles `event_expiration_days` after they happened; the lake keeps them.
+    Events leave the profiles `event_expiration_days` after they happened, after 100 years at most; the lake keeps them.
     """
 
     kind: Literal["dataset"] = "dataset"
@@ -161,7 +161,7 @@ class Dataset(Resource):
     xdm_schema: Name = Field(alias="schema")
     enabled_for_profile: bool = False
     upsert: bool = False
-    event_expiration_days: Annotated[int, Field(ge=1)] | None = None
+    event_expiration_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
 
 
 class Mapping(Document):
