@@ -123,7 +123,7 @@ def _variables(url: str, port: int) -> dict[str, str]:
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "CORE__PARALLELISM": "2",
         "CORE__TEST_CONNECTION": "Enabled",
-        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
-        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+        "WORKERS__EXECUTION_API_TIMEOUT": "60",  # a busy machine is no reason for another try
     }
     return {f"AIRFLOW__{name}": value for name, value in settings.items()} | {"HEADWATER_PUBLIC_URL": url}

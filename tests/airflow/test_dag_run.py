@@ -44,7 +44,7 @@ def run_dags(home: Home, *runs: tuple[str, dict[str, Any]]) -> list[dict[str, An
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=540,
     )
     results = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     assert len(results) == len(runs), done.stdout[-3000:] + done.stderr[-3000:]

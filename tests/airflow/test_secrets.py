@@ -146,7 +146,7 @@ def run_all(home: Home, dag_ids: list[str]) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=540,
     )
     assert done.stdout.count("RESULT ") == len(dag_ids), done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr

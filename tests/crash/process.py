@@ -1,7 +1,6 @@
 """Steps of flow runs, each in a process of its own, as Airflow's tasks are."""
 
 import logging
-import multiprocessing
 import os
 import signal
 import tempfile
@@ -28,14 +27,14 @@ from headwater.settings import Settings
 from tests.crash.conditions import USUAL, Conditions
 from tests.crash.faults import Fault, arm
 from tests.crash.mutations import MUTATIONS
-from tests.crash.shop import spool_folder
+from tests.crash.shop import let_time_pass, spool_folder
+from tests.forks import FORKS
 from tests.servers.privileges import obey_permissions
 from tests.servers.processes import death_with_parent
 
 _STEP_SECONDS: Final = 120
+_QUIET_RUNS: Final = 5
 _STOPPING: Final = "stopping"
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.crash.preload"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +71,8 @@ class Processes:
         conditions: Conditions = USUAL,
     ) -> Outcome:
         """Run a step in a new process. One that the fault stops goes on by itself after `asleep_seconds`."""
-        receiver, sender = _CONTEXT.Pipe(duplex=False)
-        process = _CONTEXT.Process(
+        receiver, sender = FORKS.Pipe(duplex=False)
+        process = FORKS.Process(
             target=_run_step,
             args=(sender, dict(self.settings), step, arguments, fault, conditions, self.mutation),
             daemon=True,
@@ -203,6 +202,23 @@ def _run(workspace: Workspace, flow: str) -> tuple[FlowRunState, str]:
     return run.state, "; ".join(error.message for error in run.errors)
 
 
+def _rest(workspace: Workspace, settings: Mapping[str, object], flow: str, fatal: bool) -> str | None:
+    """Run the dataflow until there is nothing to do; a fatal file keeps failing. What is wrong, if it does not end."""
+    for _ in range(_QUIET_RUNS):
+        let_time_pass(settings)
+        state, errors = _run_quietly(workspace, flow)
+        if (state is FlowRunState.NO_NEW_DATA and not fatal) or (fatal and "tolerates at most 20 %" in errors):
+            return None
+    return f"stuck: after {_QUIET_RUNS} quiet runs {flow} ends with {state}: {errors}"
+
+
+def _run_quietly(workspace: Workspace, flow: str) -> tuple[FlowRunState | None, str]:
+    try:
+        return _run(workspace, flow)
+    except (HeadwaterError, ConnectorError) as error:
+        return None, str(error)
+
+
 def _ingest(workspace: Workspace, run_id: str, group: int) -> None:
     steps.ingest_group(workspace, run_id, group)
 
@@ -244,6 +260,7 @@ _STEPS: Final[Mapping[str, Callable[..., object]]] = {
     "deliver": _deliver,
     "finish": _finish,
     "run": _run,
+    "rest": _rest,
     "revert": _revert,
     "mend": _mend,
     "maintain": _maintain,

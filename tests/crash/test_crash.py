@@ -1,11 +1,11 @@
-"""Twelve seeds of the crash certificate: nothing lost, nothing doubled, nothing stuck."""
+"""Thirty seeds of the crash certificate: nothing lost, nothing doubled, nothing stuck."""
 
 import pytest
 
 from tests.crash.campaign import how_to_repeat, on_postgres, play_one
 from tests.servers.postgres import PostgresServer
 
-SEEDS = range(12)
+SEEDS = range(30)
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,3 @@ def main(home: str, point: str) -> None:
         workspace.__dict__["profile_store"] = DyingStore(workspace.profile_store, point)
         steps.load_identities(workspace, run_id)
         steps.load_profiles(workspace, run_id)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

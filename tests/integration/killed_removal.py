@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,3 @@ def main(home: str, batch_id: str) -> None:
     with open_workspace(Settings.load(home=Path(home), tenant="shop")) as workspace:
         workspace.__dict__["lake"] = DyingLake(workspace.lake)
         revert_batch(workspace, batch_id, release_files=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

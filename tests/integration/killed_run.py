@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,3 @@ def main(home: str, tenant: str, flow_name: str, point: str) -> None:
             die()
         steps.load_profiles(workspace, discovery.flow_run_id)
         die()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

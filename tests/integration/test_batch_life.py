@@ -5,8 +5,6 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -36,6 +34,8 @@ from headwater.lake import SYSTEM_COLUMN
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.records import RecordCounts
 from headwater.model.runs import BatchStatus, FlowRunState
+from tests.forks import run_apart
+from tests.integration import killed_removal
 from tests.integration.shop import DATASET, FLOW, Shop, open_shop
 
 TOO_LONG = "SUMMER2026"
@@ -177,11 +177,8 @@ class TestReverting:
         shop.put("a.json", ("a1", "X"))
         first = shop.run()
         home = str(shop.workspace.settings.home)
-        killed = subprocess.run(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "tests.integration.killed_removal", home, str(first.batch_id)],
-            check=False, capture_output=True, timeout=300,
-        )  # fmt: skip
-        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+        killed = run_apart(killed_removal.main, home, str(first.batch_id))
+        assert killed.exitcode == -signal.SIGKILL, killed.raised
         assert shop.keys() == []
         assert shop.run().state is FlowRunState.NO_NEW_DATA, "the files are free only at the end"
 

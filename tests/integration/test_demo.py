@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.airflow,
     pytest.mark.slow,
     pytest.mark.timeout(2 * PATIENCE_SECONDS),
-    pytest.mark.xdist_group("demo"),
 ]
 
 

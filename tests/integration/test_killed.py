@@ -2,14 +2,14 @@
 
 import json
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from headwater.flows.run import run_dataflow
 from headwater.model.documents import RunRequest
 from headwater.model.runs import FileState
+from tests.forks import run_apart
+from tests.integration import killed_run
 from tests.integration.installation import LOYALTY, PURCHASES, TENANT, Installation
 
 POINTS = (
@@ -27,12 +27,8 @@ POINTS = (
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_run_is_made_good_by_the_next(luma: Installation, point: str) -> None:
     luma.put_samples()
-    command = [sys.executable, "-m", "tests.integration.killed_run"]
-    home = str(luma.workspace.settings.home)
-    killed = subprocess.run(  # noqa: S603 - our own interpreter and module
-        [*command, home, TENANT, PURCHASES, point], check=False, capture_output=True, timeout=300
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    killed = run_apart(killed_run.main, str(luma.workspace.settings.home), TENANT, PURCHASES, point)
+    assert killed.exitcode == -signal.SIGKILL, killed.raised
 
     luma.run(PURCHASES)
 

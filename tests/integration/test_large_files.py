@@ -2,10 +2,7 @@
 
 import hashlib
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,8 @@ from headwater.flows.listing import look
 from headwater.model.documents import RunRequest
 from headwater.model.records import RecordCounts
 from headwater.model.runs import FileState, FlowRun, FlowRunState
+from tests.forks import run_apart
+from tests.integration import killed_run
 from tests.integration.installation import PRODUCTS, PURCHASES, TENANT, Installation, luma_installation
 
 SPLIT_BYTES = 250_000
@@ -158,15 +157,9 @@ def test_a_file_that_is_replaced_after_it_was_divided_fails_its_parts(luma: Inst
 def test_a_run_killed_between_two_parts_is_made_good_by_the_next(luma: Installation) -> None:
     content, bad = purchases(luma)
     luma.put(FILE, content)
-    command = [sys.executable, "-m", "tests.integration.killed_run", str(luma.workspace.settings.home), TENANT]
-    killed = subprocess.run(  # noqa: S603 - our own interpreter and module
-        [*command, PURCHASES, "after ingest"],
-        env={**os.environ, "HEADWATER_SPLIT_BYTES": str(SPLIT_BYTES)},
-        check=False,
-        capture_output=True,
-        timeout=60,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    arguments = (str(luma.workspace.settings.home), TENANT, PURCHASES, "after ingest")
+    killed = run_apart(killed_run.main, *arguments, variables={"HEADWATER_SPLIT_BYTES": str(SPLIT_BYTES)})
+    assert killed.exitcode == -signal.SIGKILL, killed.raised
     run = luma.run(PURCHASES)
     assert run.counts.loaded == 4000 - len(bad)
     assert luma.workspace.lake.count(EVENTS) == 4000 - len(bad)

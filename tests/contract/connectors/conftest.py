@@ -16,7 +16,7 @@ from tests.servers.scripted_ftp import Script, ScriptedServer, scripted_ftp
 from tests.servers.seaweedfs import S3Store, seaweedfs
 from tests.servers.sftp import SftpServer
 
-pytest.register_assert_rewrite("connectors.testing")
+pytest.register_assert_rewrite("connectors.testing", "tests.contract.connectors.object_stores")
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Buckets of Google Cloud Storage that are strict, odd, or broken, and what people are told about them."""
 
 import gzip
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,15 +22,11 @@ from connectors import (
     UntrustedHostError,
     create_connector,
 )
+from tests.contract.connectors.object_stores import SMALL_PARTS, Connect, TransferContract, connecting, read
 from tests.servers.gcs import GcsEmulator
 from tests.servers.object_store import Refusal
 from tests.servers.odd_gcs import EMAIL, OddGcs, odd_gcs
 from tests.servers.processes import free_port
-
-MIB = 1024 * 1024
-SMALL_PARTS = {"part_bytes": 64 * 1024, "parallel_parts": 3}
-
-Connect = Callable[..., Connector]
 
 
 @pytest.fixture(scope="module")
@@ -48,21 +43,8 @@ def store() -> Iterator[OddGcs]:
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Build connectors that are closed at the end."""
-    made: list[Connector] = []
-
-    def build(store: OddGcs, **changes: object) -> Connector:
-        made.append(create_connector("gcs", store.config(**changes)))
-        return made[-1]
-
-    yield build
-    for connector in made:
-        connector.close()
-
-
-def read(connector: Connector, path: str, **options: object) -> bytes:
-    with connector.open_file(path, **options) as stream:  # type: ignore[arg-type]
-        return stream.read()
+    with connecting("gcs") as connect:
+        yield connect
 
 
 class TestRefusals:
@@ -201,22 +183,7 @@ class TestListing:
         assert file.version.isdecimal()
 
 
-class TestTransfer:
-    CONTENT = os.urandom(MIB + 17)
-
-    @pytest.fixture
-    def connector(self, store: OddGcs, connect: Connect) -> Connector:
-        store.files["a.bin"] = self.CONTENT
-        return connect(store, **SMALL_PARTS, timeout_seconds=2)
-
-    @pytest.mark.parametrize("drop_after", [0, 1, 65_535, 30_000])
-    def test_a_part_is_continued_where_its_connection_broke(
-        self, store: OddGcs, connector: Connector, drop_after: int
-    ) -> None:
-        store.drop_after = [None, drop_after, None, drop_after]
-        assert read(connector, "a.bin") == self.CONTENT
-        assert store.drop_after == []
-
+class TestTransfer(TransferContract):
     def test_a_connection_that_always_breaks(self, store: OddGcs, connector: Connector) -> None:
         store.drop_after = [10] * 100
         with (
@@ -225,41 +192,14 @@ class TestTransfer:
         ):
             stream.read()
 
-    def test_no_content_length(self, store: OddGcs, connector: Connector) -> None:
-        store.chunked = True
-        assert read(connector, "a.bin") == self.CONTENT
-
     @pytest.mark.parametrize("shift", [1, -1])
     def test_another_range(self, store: OddGcs, connector: Connector, shift: int) -> None:
         store.shift_range = shift
         with pytest.raises(ConnectorError, match=r"was asked for bytes 100 to 199 of file 'a\.bin', and sent "):
             read(connector, "a.bin", offset=100, length=100)
 
-    def test_no_ranges_at_all(self, store: OddGcs, connector: Connector) -> None:
-        store.ignore_range = True
-        with pytest.raises(ConnectorError, match="and sent the whole file"):
-            read(connector, "a.bin")
-
-    @pytest.mark.parametrize("ignore_conditions", [False, True])
-    def test_a_file_that_is_replaced_while_it_is_read(
-        self, store: OddGcs, connector: Connector, ignore_conditions: bool
-    ) -> None:
-        store.replace_after = (2, bytes(len(self.CONTENT)))
-        store.ignore_conditions = ignore_conditions
-        with connector.open_file("a.bin") as stream, pytest.raises(FileChangedError, match="was replaced since"):
-            stream.read()
-
-    @pytest.mark.parametrize("ignore_conditions", [False, True])
-    def test_a_file_that_was_replaced_since_it_was_listed(
-        self, store: OddGcs, connector: Connector, ignore_conditions: bool
-    ) -> None:
+    def test_a_file_that_is_gone_since_it_was_listed(self, store: OddGcs, connector: Connector) -> None:
         (listed,) = connector.list_files("")
-        assert read(connector, "a.bin", version=listed.version) == self.CONTENT
-        store.files["a.bin"] = b"another"
-        store.ignore_conditions = ignore_conditions
-        with pytest.raises(FileChangedError) as caught:
-            read(connector, "a.bin", version=listed.version)
-        assert (caught.value.path, caught.value.version) == ("a.bin", listed.version)
         del store.files["a.bin"]
         with pytest.raises(FileGoneError):
             read(connector, "a.bin", version=listed.version)

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -18,7 +18,6 @@ from connectors import (
     ConfigurationError,
     Connector,
     ConnectorError,
-    FileChangedError,
     FileGoneError,
     RemoteFile,
     RemoteFolder,
@@ -27,15 +26,11 @@ from connectors import (
     UntrustedHostError,
     create_connector,
 )
+from tests.contract.connectors.object_stores import MIB, SMALL_PARTS, Connect, TransferContract, connecting, read
 from tests.servers.object_store import Refusal
 from tests.servers.odd_s3 import ACCESS_KEY, BUCKET, SECRET_KEY, OddS3, odd_s3
 from tests.servers.processes import free_port
 from tests.servers.seaweedfs import S3Store
-
-MIB = 1024 * 1024
-SMALL_PARTS = {"part_bytes": 64 * 1024, "parallel_parts": 3}
-
-Connect = Callable[..., Connector]
 
 
 @pytest.fixture
@@ -46,21 +41,8 @@ def store() -> Iterator[OddS3]:
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Build connectors that are closed at the end."""
-    made: list[Connector] = []
-
-    def build(store: OddS3, **changes: object) -> Connector:
-        made.append(create_connector("s3", store.config(**changes)))
-        return made[-1]
-
-    yield build
-    for connector in made:
-        connector.close()
-
-
-def read(connector: Connector, path: str, **options: object) -> bytes:
-    with connector.open_file(path, **options) as stream:  # type: ignore[arg-type]
-        return stream.read()
+    with connecting("s3") as connect:
+        yield connect
 
 
 def drain(stream: BinaryIO, received: bytearray) -> None:
@@ -379,22 +361,7 @@ class TestListing:
         assert len(store.requests) == 11
 
 
-class TestTransfer:
-    CONTENT = os.urandom(MIB + 17)
-
-    @pytest.fixture
-    def connector(self, store: OddS3, connect: Connect) -> Connector:
-        store.files["a.bin"] = self.CONTENT
-        return connect(store, **SMALL_PARTS, timeout_seconds=2)
-
-    @pytest.mark.parametrize("drop_after", [0, 1, 65_535, 30_000])
-    def test_a_part_is_continued_where_its_connection_broke(
-        self, store: OddS3, connector: Connector, drop_after: int
-    ) -> None:
-        store.drop_after = [None, drop_after, None, drop_after]
-        assert read(connector, "a.bin") == self.CONTENT
-        assert store.drop_after == []
-
+class TestTransfer(TransferContract):
     def test_a_connection_that_always_breaks(self, store: OddS3, connector: Connector) -> None:
         store.drop_after = [10] * 100
         with connector.open_file("a.bin") as stream, pytest.raises(TransferError) as caught:
@@ -405,10 +372,6 @@ class TestTransfer:
         )
         assert caught.value.retryable
         store.drop_after = []
-        assert read(connector, "a.bin") == self.CONTENT
-
-    def test_no_content_length(self, store: OddS3, connector: Connector) -> None:
-        store.chunked = True
         assert read(connector, "a.bin") == self.CONTENT
 
     def test_no_size(self, store: OddS3, connector: Connector) -> None:
@@ -426,35 +389,6 @@ class TestTransfer:
             f"bytes {100 + shift}-{199 + shift}/{len(self.CONTENT)}. Nothing of it was used. Check that the account's "
             "address is that of such a store."
         )
-
-    def test_no_ranges_at_all(self, store: OddS3, connector: Connector) -> None:
-        store.ignore_range = True
-        with pytest.raises(ConnectorError, match="and sent the whole file"):
-            read(connector, "a.bin")
-        store.files["small.bin"] = b"123"
-        assert read(connector, "small.bin") == b"123"
-
-    @pytest.mark.parametrize("ignore_conditions", [False, True])
-    def test_a_file_that_is_replaced_while_it_is_read(
-        self, store: OddS3, connector: Connector, ignore_conditions: bool
-    ) -> None:
-        store.replace_after = (2, bytes(len(self.CONTENT)))
-        store.ignore_conditions = ignore_conditions
-        with connector.open_file("a.bin") as stream, pytest.raises(FileChangedError, match="was replaced since"):
-            stream.read()
-
-    @pytest.mark.parametrize("ignore_conditions", [False, True])
-    def test_a_file_that_was_replaced_since_it_was_listed(
-        self, store: OddS3, connector: Connector, ignore_conditions: bool
-    ) -> None:
-        (listed,) = connector.list_files("")
-        assert read(connector, "a.bin", version=listed.version) == self.CONTENT
-        store.files["a.bin"] = b"another"
-        store.ignore_conditions = ignore_conditions
-        with pytest.raises(FileChangedError) as caught:
-            read(connector, "a.bin", version=listed.version)
-        assert (caught.value.path, caught.value.version) == ("a.bin", listed.version)
-        assert not caught.value.retryable
 
     def test_a_damaged_file(self, store: OddS3, connector: Connector, connect: Connect) -> None:
         store.damage = True

@@ -1,6 +1,5 @@
 """Several processes and one table: what one commits, another never repeats or loses."""
 
-import multiprocessing
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
@@ -10,8 +9,8 @@ import pytest
 
 from headwater.lake import SYSTEM_COLUMN, Lake
 from tests.contract.lake.rows import COLUMNS, LakeAddress, keys_in, load, stage
+from tests.forks import FORKS
 
-SPAWN = multiprocessing.get_context("spawn")
 DEADLINE_SECONDS = 120
 SAME_BATCH = "01JBKD0000000000000000SAME"
 
@@ -22,8 +21,8 @@ def batch_id(writer: int, number: int) -> str:
 
 def run_together(*work: tuple[Callable[..., None], tuple[object, ...]]) -> None:
     """Run a process for each function with its arguments, all let off at the same time; each must succeed."""
-    barrier = SPAWN.Barrier(len(work))
-    processes: list[BaseProcess] = [SPAWN.Process(target=target, args=(barrier, *own)) for target, own in work]
+    barrier = FORKS.Barrier(len(work))
+    processes: list[BaseProcess] = [FORKS.Process(target=target, args=(barrier, *own)) for target, own in work]
     for process in processes:
         process.start()
     for process in processes:

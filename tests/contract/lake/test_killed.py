@@ -1,6 +1,5 @@
 """A process that is killed between any two steps leaves a lake that tells the truth."""
 
-import multiprocessing
 import os
 import signal
 from multiprocessing.connection import Connection
@@ -12,8 +11,8 @@ from headwater.lake import Lake
 from headwater.lake.staging import ROW_GROUP_ROWS
 from headwater.model.runs import StagedFile
 from tests.contract.lake.rows import COLUMNS, INGESTED_AT, LakeAddress, keys_in, large_rows, stage
+from tests.forks import FORKS
 
-SPAWN = multiprocessing.get_context("spawn")
 BATCH = "01JBKD0000000000000000AAAA"
 DEADLINE_SECONDS = 60
 
@@ -46,8 +45,8 @@ def sales(lake: Lake) -> None:
 
 def run_until_killed(target: object, address: LakeAddress) -> tuple[StagedFile, ...]:
     """Run the function in a process; what it reported before it died."""
-    receiver, sender = SPAWN.Pipe(duplex=False)
-    process = SPAWN.Process(target=target, args=(address, sender))  # type: ignore[arg-type] # one of the functions above
+    receiver, sender = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=target, args=(address, sender))  # type: ignore[arg-type] # one of the functions above
     process.start()
     sender.close()
     try:

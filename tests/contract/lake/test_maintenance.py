@@ -17,7 +17,8 @@ from headwater.lake.storage import parse_location
 from headwater.model.runs import StagedFile
 from tests.contract.lake.rows import COLUMNS, INGESTED_AT, LakeAddress, keys_in, load, maintain, stage, stage_events
 from tests.contract.lake.rows import rows as records
-from tests.contract.lake.test_concurrency import DEADLINE_SECONDS, SPAWN, batch_id, run_together
+from tests.contract.lake.test_concurrency import DEADLINE_SECONDS, batch_id, run_together
+from tests.forks import FORKS
 
 NOON = datetime(2026, 10, 31, 12, tzinfo=UTC)
 BATCH = "01JBKD0000000000000000AAAA"
@@ -250,8 +251,8 @@ def test_killed_anywhere_the_next_maintenance_repairs_it(lake: Lake, address: La
         for number in range(6):
             key = f"r{round_number}-{number}"
             load(lake, "sales", batch_id(round_number, number), key, source_file=key)
-        ready = SPAWN.Event()
-        process = SPAWN.Process(target=maintain_until_killed, args=(address, ready))
+        ready = FORKS.Event()
+        process = FORKS.Process(target=maintain_until_killed, args=(address, ready))
         process.start()
         assert ready.wait(DEADLINE_SECONDS)
         process.join(0.02 + round_number * 0.1)

@@ -1,4 +1,4 @@
-"""What the steps import: the server that forks their processes imports it once, so that none of them has to.
+"""What the processes of tests import: the server that forks them (`tests.forks`) imports it once for all.
 
 Whoever starts the campaign is imported anew in each process (`multiprocessing` does so), and so its imports are here.
 """
@@ -7,9 +7,12 @@ import gc
 import importlib
 from typing import Final
 
+from headwater.xdm.standard import standard_resources
+
 _MODULES: Final = (
     "alembic.command",
     "connectors.local",
+    "connectors.sftp.connector",
     "connectors.slots",
     "headwater.lake",
     "headwater.notify.webhook",
@@ -29,4 +32,5 @@ _MODULES: Final = (
 
 for name in _MODULES:
     importlib.import_module(name)
+standard_resources()  # reads them
 gc.freeze()  # a forked process does not look through all this again
