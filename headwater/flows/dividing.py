@@ -12,10 +12,10 @@ from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
 from headwater.catalog.ledger import Claim, FileVersion
 from headwater.errors import FileError
+from headwater.flows.candidates import Candidate
 from headwater.flows.completeness import rules_digest
 from headwater.flows.context import RunContext
 from headwater.flows.heartbeat import Heartbeat
-from headwater.flows.listing import Candidate
 from headwater.flows.plans import format_options
 from headwater.flows.workspace import Workspace
 from headwater.formats.parts import divide
