@@ -9,7 +9,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import paramiko
@@ -71,8 +71,12 @@ class SftpSession:
         """Return what a path leads to, links followed."""
         return self._call(wire.ATTRS, wire.STAT, wire.pack_string(path)).attributes()
 
-    def list_folder(self, path: bytes) -> Generator[Entry, None, None]:
-        """Yield a folder's entries as they arrive, `.` and `..` excepted. Other calls may be made meanwhile."""
+    def list_folder(self, path: bytes, pace: Pace | None = None) -> Generator[Entry, None, None]:
+        """Yield a folder's entries as they arrive, `.` and `..` excepted. Other calls may be made meanwhile.
+
+        Raises:
+            TooSlowError: They come too slowly for `pace`.
+        """
         handle = self._open(wire.OPENDIR, wire.pack_string(path))
         requests: deque[int] = deque()
         more = True
@@ -81,7 +85,8 @@ class SftpSession:
                 while more and len(requests) < _LISTING_REQUESTS:
                     requests.append(self._send(wire.READDIR, handle))
                 try:
-                    answer = self._expect(wire.NAME, requests.popleft())
+                    with self._paced(pace):
+                        answer = self._expect(wire.NAME, requests.popleft())
                 except StatusError as error:
                     if error.code != wire.STATUS_EOF:
                         raise
@@ -111,15 +116,13 @@ class SftpSession:
         Raises:
             TooSlowError: What comes meanwhile is too slow for `pace`.
         """
-        self._pace = pace
         try:
-            block = self._expect(wire.DATA, request).string()
+            with self._paced(pace):
+                block = self._expect(wire.DATA, request).string()
         except StatusError as error:
             if error.code == wire.STATUS_EOF:
                 return memoryview(b"")
             raise
-        finally:
-            self._pace = None
         if len(block) > count:
             raise ProtocolError("the server sent more bytes than were asked for")
         return block
@@ -161,6 +164,15 @@ class SftpSession:
         fields = self._expect(expected, self._send(kind, body))
         self.round_trip_seconds = min(self.round_trip_seconds, time.monotonic() - asked_at)
         return fields
+
+    @contextmanager
+    def _paced(self, pace: Pace | None) -> Iterator[None]:
+        """Measure what comes while the block runs."""
+        self._pace = pace
+        try:
+            yield
+        finally:
+            self._pace = None
 
     def _forget(self, handle: bytes) -> None:
         with suppress(OSError, EOFError, paramiko.SSHException, ProtocolError):
