@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from connectors.base import Connector
+from connectors.errors import AccessDeniedError, FileGoneError
 from headwater.errors import DocumentError
 from headwater.flows.candidates import Candidate
 from headwater.flows.context import RunContext
@@ -93,7 +94,9 @@ def undelivered(
         heartbeat.beat()
         try:
             named = [described] if described is not None else list(_read(connector, manifest, None))
-        except DocumentError as error:
+        except FileGoneError:
+            continue
+        except (DocumentError, AccessDeniedError) as error:
             found[stored_path(manifest)] = Obstacle(reason=UNDELIVERED, detail=str(error))
             continue
         absent = sorted(stored_path(path) for path in named if matches(path))

@@ -1,6 +1,7 @@
 """What a source holds that a run could take, and what has to wait. A listing is judged a page at a time."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from itertools import islice
 
 from connectors.base import Connector, RemoteFile
@@ -27,6 +28,8 @@ from headwater.model.paths import source_path, stored_path
 from headwater.model.runs import FileState
 
 _PAGE = 1_000
+_OLD_MANIFEST = timedelta(days=30)
+"""A manifest that was older when it was first seen is not read: folders of years may have one each."""
 
 
 def look(workspace: Workspace, context: RunContext) -> Listing:
@@ -72,14 +75,24 @@ def _judge_together(connector: Connector, judging: "_Judging", files: list[Remot
         compared = compare(workspace, context, connector, candidates, ready.manifest, beside)
         candidates, incomplete = compared.candidates, incomplete | compared.wrong
         if context.looks_at_everything:
-            alone = orphaned_manifests(paths, context.source)
-            lost = undelivered(workspace, context, connector, alone)
-            window = _window(workspace, context)
-            versions = (version_of(file) for file in files if file.path in alone)
-            judging.wait_for_files_of(
-                [version for version in versions if version.path in lost and _is_inside(version, window)], lost
-            )
+            _wait_for_undelivered(connector, judging, files)
     judging.judge(candidates, incomplete)
+
+
+def _wait_for_undelivered(connector: Connector, judging: "_Judging", files: list[RemoteFile]) -> None:
+    """Have manifests wait whose files are not there, but for old ones that nobody has waited for."""
+    workspace, context = judging.workspace, judging.context
+    alone = orphaned_manifests([file.path for file in files], context.source)
+    window, oldest = _window(workspace, context), judging.listing.looked_at - _OLD_MANIFEST
+    versions = {file.path: version_of(file) for file in files if file.path in alone}
+    worth_it = {
+        path: alone[path]
+        for path, version in versions.items()
+        if _is_inside(version, window)
+        and (judging.is_awaited(version.path) or version.modified_by is None or version.modified_by > oldest)
+    }
+    lost = undelivered(workspace, context, connector, worth_it)
+    judging.wait_for_files_of([version for version in versions.values() if version.path in lost], lost)
 
 
 def _never_seen(workspace: Workspace, context: RunContext, orphans: Mapping[str, str]) -> list[str]:
@@ -186,6 +199,10 @@ class _Judging:
                 waiting.add(file.path)
                 self.listing.waiting.add(file.path, verdict)
         self.listing.take(candidate for candidate in candidates if candidate.file.path not in waiting)
+
+    def is_awaited(self, path: str) -> bool:
+        """Whether an earlier look has found that something is to be waited for."""
+        return path in self._others
 
     def wait_for_files_of(self, manifests: Sequence[FileVersion], reasons: Mapping[str, Obstacle]) -> None:
         """Have manifests wait for the files that they are about."""

@@ -48,6 +48,13 @@ def people(luma: Installation, count: int) -> bytes:
     return ndjson(luma.data.loyalty[:count])
 
 
+def put_manifest(luma: Installation, name: str, content: bytes, *, days_old: int = 1) -> None:
+    """Put a manifest, as old as told."""
+    luma.put(name, content)
+    modified = (datetime.now(UTC) - timedelta(days=days_old)).timestamp()
+    os.utime(luma.outbox / name, (modified, modified))
+
+
 def ids(luma: Installation) -> list[str]:
     table = luma.workspace.lake.scan(luma.flow(LOYALTY).target.dataset, columns=["_id"])
     return sorted(table["_id"].to_pylist()) if "_id" in table.column_names else []
@@ -233,7 +240,7 @@ def test_a_manifest_whose_files_never_come_is_an_error_past_the_deadline(
 ) -> None:
     document = flow(luma, files="luma-loyalty*.json", manifest=pattern, deadline_seconds=3600)
     content = people(luma, 2)
-    luma.put(manifest, f"{hashlib.sha256(content).hexdigest()}  {NAME}\n".encode())
+    put_manifest(luma, manifest, f"{hashlib.sha256(content).hexdigest()}  {NAME}\n".encode())
     remark = f"1 file is a manifest of what is not there, such as '/outbox/{manifest}' (it is for {PATH!r}){TAIL}"
     assert_waits(run(luma, document), remark)
     two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
@@ -249,10 +256,25 @@ def test_a_manifest_whose_files_never_come_is_an_error_past_the_deadline(
     assert_waits(run(luma, document))  # it is left behind by what was taken, and waits for nothing
 
 
+def test_a_manifest_of_a_set_that_cannot_be_used_and_has_no_files_is_told(luma: Installation) -> None:
+    document = flow(luma, files="luma-loyalty*.json", manifest="SHA256SUMS")
+    put_manifest(luma, "SHA256SUMS", b"soon")
+    (note,) = run(luma, document).notes
+    assert note.startswith(
+        "1 file is a manifest of what is not there, such as '/outbox/SHA256SUMS' (manifest '/outbox/"
+    )
+
+
+def test_an_old_manifest_that_nobody_waited_for_is_passed_over(luma: Installation) -> None:
+    document = flow(luma, files="luma-loyalty*.json", manifest="SHA256SUMS")
+    put_manifest(luma, "SHA256SUMS", b"soon", days_old=31)
+    assert_waits(run(luma, document))
+
+
 def test_a_manifest_from_before_the_dataflow_began_waits_for_nothing(luma: Installation) -> None:
     document = flow(luma, files="luma-loyalty*.json", manifest="{file}.manifest")
-    starts_later = Schedule(frequency="day", start=datetime(2026, 11, 2, tzinfo=UTC), backfill=False)
-    luma.put(f"{NAME}.manifest", b'{"records": 2}')
+    starts_later = Schedule(frequency="day", start=datetime.now(UTC) - timedelta(days=1), backfill=False)
+    put_manifest(luma, f"{NAME}.manifest", b'{"records": 2}', days_old=2)
     assert_waits(run(luma, document.model_copy(update={"schedule": starts_later})))
 
 
