@@ -23,6 +23,7 @@ WINDOW_BYTES = 8 * 1024 * 1024
 MIN_READ_BYTES = 4 * 1024
 """No request asks for fewer, however little the server gives at once."""
 
+_RECEIVE_BYTES = 2 * 1024 * 1024
 _MAX_PACKET_BYTES = 16 * 1024 * 1024
 _LISTING_REQUESTS = 16
 _MAX_ABANDONED = 16
@@ -237,9 +238,9 @@ class SftpSession:
         return gathered
 
     def _receive(self) -> memoryview:
-        """Return all that has come; wait for something."""
+        """Return what has come; wait for something."""
         asked_at = time.monotonic()
-        received = self._channel.recv(WINDOW_BYTES)
+        received = self._channel.recv(_RECEIVE_BYTES)
         if not received:
             raise EOFError("the server closed the connection")
         if self._pace is not None:
