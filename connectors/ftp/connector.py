@@ -142,7 +142,8 @@ class FtpConnector:
             session = self._idle.pop()
             if session.is_alive():
                 return Lease(session, self._idle)
-        return Lease(FtpSession(log_in(self._config, self._context)), self._idle)
+        login = log_in(self._config, self._context)
+        return Lease(FtpSession(login, least=self._config.least_speed), self._idle)
 
     @contextmanager
     def _session(self, path: str = "", *, is_folder: bool = False) -> Iterator[FtpSession]:

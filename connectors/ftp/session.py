@@ -17,6 +17,7 @@ from connectors.ftp.listing import Entry, Kind, parse_facts, parse_line, split_l
 from connectors.ftp.login import Login
 from connectors.ftp.refusals import is_not_implemented, says_busy, says_empty
 from connectors.ftp.times import parse_stamp
+from connectors.pace import ANY_SPEED, LeastSpeed, Pace
 
 _TRUSTED_SILENCE_SECONDS = 10.0
 _IN_MEMORY_BYTES = 1024 * 1024
@@ -32,9 +33,11 @@ class FtpSession:
 
     Args:
         login: The connection.
+        least: How slow a listing may be; `TooSlowError` is raised for a slower one.
     """
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: Login, *, least: LeastSpeed = ANY_SPEED) -> None:
+        self._least = least
         self.login = login
         self.client = login.client
         self.lists_facts = "MLST" in login.features or not login.features
@@ -194,6 +197,7 @@ class FtpSession:
                 return False
             raise
         with closing(Download(connection, self.client)) as download:
+            download.expect(None, to_the_end=True, pace=Pace(self._least))
             buffer = memoryview(bytearray(BLOCK_BYTES))
             while count := download.receive(buffer):
                 listing.write(buffer[:count])

@@ -10,6 +10,7 @@ import paramiko
 
 from connectors.base import CheckResult, CheckStep, RemoteFile, RemoteFolder
 from connectors.errors import AccessDeniedError, bytes_to_come, not_a_file
+from connectors.pace import Pace
 from connectors.paths import checked_name, checked_path, decode_path, encode_path, join_path
 from connectors.sftp import wire
 from connectors.sftp.config import SftpConfig
@@ -169,7 +170,8 @@ class SftpConnector:
         """Yield the files and folders of one level, each with whether it is a link."""
         with self._translated(folder, is_folder=True):
             session = self._connect().session
-            with closing(session.list_folder(self._server_path(folder))) as entries:
+            pace = Pace(self._config.least_speed)
+            with closing(session.list_folder(self._server_path(folder), pace)) as entries:
                 for entry in entries:
                     described = self._describe(session, folder, entry)
                     if described is not None:

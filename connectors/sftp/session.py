@@ -9,7 +9,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import paramiko
@@ -23,6 +23,7 @@ WINDOW_BYTES = 8 * 1024 * 1024
 MIN_READ_BYTES = 4 * 1024
 """No request asks for fewer, however little the server gives at once."""
 
+_RECEIVE_BYTES = 2 * 1024 * 1024
 _MAX_PACKET_BYTES = 16 * 1024 * 1024
 _LISTING_REQUESTS = 16
 _MAX_ABANDONED = 16
@@ -71,8 +72,12 @@ class SftpSession:
         """Return what a path leads to, links followed."""
         return self._call(wire.ATTRS, wire.STAT, wire.pack_string(path)).attributes()
 
-    def list_folder(self, path: bytes) -> Generator[Entry, None, None]:
-        """Yield a folder's entries as they arrive, `.` and `..` excepted. Other calls may be made meanwhile."""
+    def list_folder(self, path: bytes, pace: Pace | None = None) -> Generator[Entry, None, None]:
+        """Yield a folder's entries as they arrive, `.` and `..` excepted. Other calls may be made meanwhile.
+
+        Raises:
+            TooSlowError: They come too slowly for `pace`.
+        """
         handle = self._open(wire.OPENDIR, wire.pack_string(path))
         requests: deque[int] = deque()
         more = True
@@ -81,7 +86,8 @@ class SftpSession:
                 while more and len(requests) < _LISTING_REQUESTS:
                     requests.append(self._send(wire.READDIR, handle))
                 try:
-                    answer = self._expect(wire.NAME, requests.popleft())
+                    with self._paced(pace):
+                        answer = self._expect(wire.NAME, requests.popleft())
                 except StatusError as error:
                     if error.code != wire.STATUS_EOF:
                         raise
@@ -111,15 +117,13 @@ class SftpSession:
         Raises:
             TooSlowError: What comes meanwhile is too slow for `pace`.
         """
-        self._pace = pace
         try:
-            block = self._expect(wire.DATA, request).string()
+            with self._paced(pace):
+                block = self._expect(wire.DATA, request).string()
         except StatusError as error:
             if error.code == wire.STATUS_EOF:
                 return memoryview(b"")
             raise
-        finally:
-            self._pace = None
         if len(block) > count:
             raise ProtocolError("the server sent more bytes than were asked for")
         return block
@@ -161,6 +165,15 @@ class SftpSession:
         fields = self._expect(expected, self._send(kind, body))
         self.round_trip_seconds = min(self.round_trip_seconds, time.monotonic() - asked_at)
         return fields
+
+    @contextmanager
+    def _paced(self, pace: Pace | None) -> Iterator[None]:
+        """Measure what comes while the block runs."""
+        self._pace = pace
+        try:
+            yield
+        finally:
+            self._pace = None
 
     def _forget(self, handle: bytes) -> None:
         with suppress(OSError, EOFError, paramiko.SSHException, ProtocolError):
@@ -225,9 +238,9 @@ class SftpSession:
         return gathered
 
     def _receive(self) -> memoryview:
-        """Return all that has come; wait for something."""
+        """Return what has come; wait for something."""
         asked_at = time.monotonic()
-        received = self._channel.recv(WINDOW_BYTES)
+        received = self._channel.recv(_RECEIVE_BYTES)
         if not received:
             raise EOFError("the server closed the connection")
         if self._pace is not None:

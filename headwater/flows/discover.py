@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,13 +11,13 @@ from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
 from headwater.catalog.ledger import Claim
 from headwater.flows.begin import begin_run
+from headwater.flows.candidates import Candidate, Listing
 from headwater.flows.context import COPY_FAILED, RunContext, lease, open_context, recorded
 from headwater.flows.dividing import LargeFiles, divide_large_files, enter_parts
-from headwater.flows.listing import Candidate, Listing, look
+from headwater.flows.listing import look
 from headwater.flows.plans import compile_run_plan
-from headwater.flows.readiness import overdue_message
 from headwater.flows.removal import check_replaced
-from headwater.flows.selection import MAX_FILES, into_groups
+from headwater.flows.selection import into_groups
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, Readiness, RunRequest
 from headwater.model.runs import ErrorSummary, FileState, SourceFile
@@ -68,7 +67,7 @@ def discover_files(workspace: Workspace, run_id: str) -> Discovery:
         if discovery.groups and context.request.loads:
             day_of = "timestamp" if context.schema.behavior == "time-series" else None
             workspace.lake.ensure_table(context.dataset.name, plan.arrow_schema, day_of=day_of)
-    late = overdue_message(listing.waiting, readiness=context.source.ready, now=listing.looked_at)
+    late = listing.waiting.overdue_message()
     failure = ErrorSummary(code=COPY_FAILED, message=late, step=READINESS) if late is not None else None
     workspace.catalog.flow_runs.set_step_error(run_id, READINESS, failure)
     workspace.catalog.flow_runs.add_notes(run_id, discovery.notes)
@@ -95,7 +94,7 @@ def _find_files(workspace: Workspace, context: RunContext) -> Listing:
     while True:
         listing = look(workspace, context)
         remaining = deadline - time.monotonic()
-        longest = listing.seconds_to_wait
+        longest = listing.waiting.seconds
         if longest is None or remaining <= 0:
             return listing
         seconds = min(longest, remaining)
@@ -105,8 +104,7 @@ def _find_files(workspace: Workspace, context: RunContext) -> Listing:
 
 
 def _take(workspace: Workspace, context: RunContext, listing: Listing) -> Discovery:
-    candidates, left = of_one_batch(context.flow, listing.ready)
-    notes = listing.notes() + left
+    candidates, notes = listing.first(), listing.notes()
     large = divide_large_files(workspace, context, candidates)
     notes += large.notes
     claims = _claims(candidates, large, workspace.settings.group_bytes)
@@ -122,15 +120,6 @@ def _take(workspace: Workspace, context: RunContext, listing: Listing) -> Discov
         bytes=sum(file.size_bytes or 0 for file in files),
         notes=notes,
     )
-
-
-def of_one_batch(flow: Dataflow, candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[str]]:
-    """The files that one batch takes, by path, and a remark on those that are left: none where no run follows."""
-    taken = sorted(candidates, key=lambda candidate: candidate.file.path)
-    left = len(taken) - MAX_FILES
-    if left <= 0 or flow.schedule.frequency == "once":
-        return taken, []
-    return taken[:MAX_FILES], [f"{left} files are left for the next run; a batch takes {MAX_FILES}"]
 
 
 def _claims(candidates: list[Candidate], large: LargeFiles, group_bytes: int) -> list[Claim]:

@@ -12,10 +12,11 @@ from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
 from headwater.catalog.ledger import Claim, FileVersion
 from headwater.errors import FileError
+from headwater.flows.candidates import Candidate
 from headwater.flows.completeness import rules_digest
 from headwater.flows.context import RunContext
+from headwater.flows.continued import ContinuedStream
 from headwater.flows.heartbeat import Heartbeat
-from headwater.flows.listing import Candidate
 from headwater.flows.plans import format_options
 from headwater.flows.workspace import Workspace
 from headwater.formats.parts import divide
@@ -134,7 +135,7 @@ class _Divider:
         before = self._connector.stat_file(path)
         limits = self._options.limits
         finely = replace(limits, block_bytes=min(limits.block_bytes, max(part_bytes // 8, _FINEST_BYTES)))
-        with self._connector.open_file(path, version=file.version) as stream:
+        with ContinuedStream(self._connector, file) as stream:
             watched = _Watched(stream, self._heartbeat)
             division = divide(
                 watched,

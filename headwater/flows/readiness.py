@@ -1,6 +1,5 @@
 """The verdict on each new file: complete, or what it waits for. Completeness is told before a file is claimed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,6 +16,7 @@ UNLISTED: Final = "not named by a manifest"
 OTHER_SIZE: Final = "not of the size that the manifest names"
 SET_INCOMPLETE: Final = "part of a set that is not all there"
 BROKEN_MANIFEST: Final = "beside a manifest that cannot be used"
+UNDELIVERED: Final = "a manifest of what is not there"
 CUT: Final = "cut off at the end"
 
 
@@ -85,28 +85,66 @@ def contradiction(file: FileVersion, expected: Expected | None) -> Obstacle | No
     return None
 
 
-def remarks(waiting: Mapping[str, Waiting]) -> list[str]:
-    """What to tell people of the files that are left alone, one line for each reason."""
-    lines = []
-    for reason in dict.fromkeys(entry.reason for entry in waiting.values()):
-        paths = sorted(path for path, entry in waiting.items() if entry.reason == reason)
-        count = "1 file is" if len(paths) == 1 else f"{len(paths)} files are"
-        detail = f" ({waiting[paths[0]].detail})" if waiting[paths[0]].detail else ""
-        lines.append(f"{count} {reason}, such as {paths[0]!r}{detail}; a later run takes what is complete then")
-    return lines
+@dataclass(slots=True, kw_only=True)
+class _Kind:
+    """The files that wait for one reason: how many, the first of them by path, and what it waits for exactly."""
+
+    count: int
+    path: str
+    detail: str
 
 
-def overdue_message(waiting: Mapping[str, Waiting], *, readiness: Readiness, now: datetime) -> str | None:
-    """The error for files that are incomplete for too long, None if there are none."""
-    late = {path: entry for path, entry in waiting.items() if entry.overdue(readiness, now)}
-    if not late:
-        return None
-    path = min(late, key=lambda each: late[each].since)
-    entry = late[path]
-    hours = (now - entry.since).total_seconds() / 3600
-    detail = f" ({entry.detail})" if entry.detail else ""
-    return (
-        f"{len(late)} of the source's files have been incomplete for longer than `ready.deadline_seconds` "
-        f"({readiness.deadline_seconds}) allows. The first is {path!r}: {entry.reason}{detail}, for {hours:.1f} hours "
-        "now. Nothing of them was taken. Have them completed or removed, or let `ready.ignore` leave them out."
-    )
+class WaitingFiles:
+    """What there is to tell of files that are left alone, however many they are.
+
+    Args:
+        readiness: When files of this source count as complete.
+        now: The time of the look.
+
+    Attributes:
+        seconds: How long until each may be complete that was written a moment ago; None if none is waited for so.
+    """
+
+    def __init__(self, readiness: Readiness, now: datetime) -> None:
+        self._readiness = readiness
+        self._now = now
+        self._kinds: dict[str, _Kind] = {}
+        self._late = 0
+        self._latest: tuple[datetime, str, Waiting] | None = None
+        self.seconds: float | None = None
+
+    def add(self, path: str, entry: Waiting) -> None:
+        """Count one file."""
+        kind = self._kinds.setdefault(entry.reason, _Kind(count=0, path=path, detail=entry.detail))
+        kind.count += 1
+        if path < kind.path:
+            kind.path, kind.detail = path, entry.detail
+        if entry.seconds is not None:
+            self.seconds = max(entry.seconds, self.seconds or 0.0)
+        if entry.overdue(self._readiness, self._now):
+            self._late += 1
+            if self._latest is None or (entry.since, path) < self._latest[:2]:
+                self._latest = entry.since, path, entry
+
+    def remarks(self) -> list[str]:
+        """What to tell people of them, one line for each reason."""
+        lines = []
+        for reason, kind in self._kinds.items():
+            count = "1 file is" if kind.count == 1 else f"{kind.count} files are"
+            detail = f" ({kind.detail})" if kind.detail else ""
+            lines.append(f"{count} {reason}, such as {kind.path!r}{detail}; a later run takes what is complete then")
+        return lines
+
+    def overdue_message(self) -> str | None:
+        """The error for those that are incomplete for too long, None if there are none."""
+        if self._latest is None:
+            return None
+        since, path, entry = self._latest
+        hours = (self._now - since).total_seconds() / 3600
+        detail = f" ({entry.detail})" if entry.detail else ""
+        return (
+            f"{self._late} of the source's files have been incomplete for longer than `ready.deadline_seconds` "
+            f"({self._readiness.deadline_seconds}) allows. The first is {path!r}: {entry.reason}{detail}, for "
+            f"{hours:.1f} hours now. Nothing of them was taken. Have them completed or removed, or let `ready.ignore` "
+            "leave them out."
+        )

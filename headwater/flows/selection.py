@@ -6,7 +6,7 @@ Rules: sources.md, section 6, with the extensions that the specification propose
 import fnmatch
 import posixpath
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -54,11 +54,15 @@ def file_matcher(source: Source) -> Callable[[str], bool]:
 
     def matches(path: str) -> bool:
         name = posixpath.basename(path)
-        if any(fnmatch.fnmatchcase(name, ignore) for ignore in ignored):
+        if _is_ignored(name, ignored):
             return False
         return pattern.fullmatch(path.lstrip("/").removeprefix(root) if whole_path else name) is not None
 
     return matches
+
+
+def _is_ignored(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _compile(files: str) -> re.Pattern[str]:
@@ -132,8 +136,7 @@ def orphaned_markers(paths: Collection[str], source: Source) -> dict[str, str]:
     if marker is None or "{file}" not in marker:
         return {}
     present = set(paths)
-    first, *others = (re.escape(part) for part in marker.split("{file}"))
-    names = re.compile(first + "(?P<file>.+)" + "(?P=file)".join(others), re.DOTALL)
+    names = _marker_names(marker)
     matches = file_matcher(source)
     orphans = {}
     for path in present:
@@ -145,6 +148,40 @@ def orphaned_markers(paths: Collection[str], source: Source) -> dict[str, str]:
         if marked not in present:
             orphans[path] = marked
     return orphans
+
+
+def orphaned_manifests(paths: Collection[str], source: Source) -> dict[str, str | None]:
+    """Those of the listed paths that are manifests of what is not there, and the file that each belongs to.
+
+    None stands for all that a folder's manifest names, where the folder has no file of the source. A manifest that the
+    source would itself take for data is judged as data.
+    """
+    manifest, ignored = source.ready.manifest, source.ready.ignore
+    if manifest is None:
+        return {}
+    present, matches = set(paths), file_matcher(source)
+    others = [path for path in present if not matches(path) and not _is_ignored(posixpath.basename(path), ignored)]
+    if "{file}" not in manifest:
+        with_data = {posixpath.dirname(path) for path in present if matches(path)}
+        alone = [path for path in others if posixpath.dirname(path) not in with_data]
+        return {path: None for path in alone if posixpath.basename(path) == manifest}
+    orphans: dict[str, str | None] = {}
+    names = _marker_names(manifest)
+    for path in others:
+        folder, name = posixpath.split(path)
+        found = names.fullmatch(name)
+        if found is None:
+            continue
+        described = posixpath.join(folder, found["file"])
+        if described not in present and matches(described):
+            orphans[path] = described
+    return orphans
+
+
+def _marker_names(marker: str) -> re.Pattern[str]:
+    """Names of markers or manifests with `{file}`; the group `file` is the name that it stands for."""
+    first, *others = (re.escape(part) for part in marker.split("{file}"))
+    return re.compile(first + "(?P<file>.+)" + "(?P=file)".join(others), re.DOTALL)
 
 
 def seconds_to_wait(

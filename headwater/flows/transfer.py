@@ -5,18 +5,17 @@ from collections.abc import Callable
 from io import BufferedReader
 from typing import BinaryIO
 
-from connectors.base import Connector, RemoteFile
+from connectors.base import Connector
 from connectors.errors import ConnectorError, TransferError
 from headwater.errors import HeadwaterError
 from headwater.flows.patience import Patience, Retries
 from headwater.flows.spool import Span, Spool
+from headwater.flows.unchanged import OVERLAP_BYTES, can_be_told_apart, difference
 from headwater.flows.write_behind import WriteBehind
 from headwater.model.paths import source_path
 from headwater.model.runs import SourceFile
 
 log = logging.getLogger(__name__)
-
-_OVERLAP_BYTES = 64 * 1024
 
 
 class Transfer:
@@ -75,9 +74,9 @@ class Transfer:
         """Read what is missing; return how the file changed meanwhile, or None."""
         if self._spool.size_bytes:
             now = self._connector.stat_file(self._path)
-            if changed := _difference(self._file, now, "when its transfer was taken up again"):
+            if changed := difference(self._file, now, "when its transfer was taken up again"):
                 return changed
-            if not _can_be_told_apart(self._file, now):
+            if not can_be_told_apart(self._file, now):
                 self._start_anew("the source gives neither exact times nor versions, so a change would not be seen")
         try:
             self._copy()
@@ -96,11 +95,11 @@ class Transfer:
         now = self._connector.stat_file(self._path)
         if now.size_bytes is not None and now.size_bytes != came_bytes:
             return f"{came_bytes} bytes when read, {now.size_bytes} afterwards"
-        return _difference(self._file, now, "while it was read")
+        return difference(self._file, now, "while it was read")
 
     def _copy(self) -> None:
         """Read from where the last try ended, up to the end; no further than one block beyond the listed size."""
-        known = self._spool.last(_OVERLAP_BYTES)
+        known = self._spool.last(OVERLAP_BYTES)
         offset = self._spool.size_bytes - len(known)
         length = None if self._span.size_bytes is None else self._span.size_bytes - offset
         self._received_bytes = self._spool.size_bytes
@@ -176,24 +175,3 @@ def _receive(stream: BinaryIO, buffer: memoryview) -> int:
     block = stream.read(len(buffer))
     buffer[: len(block)] = block
     return len(block)
-
-
-def _difference(listed: SourceFile, now: RemoteFile, when: str) -> str | None:
-    """Return how a file is not what was listed, as far as both tell; None if it is.
-
-    Where there are versions, they decide: object stores give times of other precision in a listing than for one object.
-    """
-    if listed.size_bytes is not None and now.size_bytes is not None and now.size_bytes != listed.size_bytes:
-        return f"{listed.size_bytes} bytes when listed, {now.size_bytes} {when}"
-    if listed.version is not None and now.version is not None:
-        return None if now.version == listed.version else f"replaced by version {now.version} {when}"
-    if listed.modified_at is not None and now.modified_at is not None and now.modified_at != listed.modified_at:
-        return f"modified at {now.modified_at.isoformat()}, {when}"
-    return None
-
-
-def _can_be_told_apart(listed: SourceFile, now: RemoteFile) -> bool:
-    """Return whether a replaced file would show, so that a transfer may go on where it was cut."""
-    exact = now.precision_seconds <= 1
-    same_time = exact and listed.modified_at is not None and listed.modified_at == now.modified_at
-    return same_time or (listed.version is not None and listed.version == now.version)

@@ -13,7 +13,7 @@ import pytest
 from demo.data import ndjson
 from headwater.catalog.tables import observation
 from headwater.flows.discover import discover
-from headwater.model.documents import Dataflow, RunRequest
+from headwater.model.documents import Dataflow, RunRequest, Schedule
 from headwater.model.runs import FlowRun, FlowRunState
 from tests.integration.installation import LOYALTY, Installation, luma_installation
 
@@ -46,6 +46,13 @@ def assert_waits(found: FlowRun, *notes: str) -> None:
 
 def people(luma: Installation, count: int) -> bytes:
     return ndjson(luma.data.loyalty[:count])
+
+
+def put_manifest(luma: Installation, name: str, content: bytes, *, days_old: int = 1) -> None:
+    """Put a manifest, as old as told."""
+    luma.put(name, content)
+    modified = (datetime.now(UTC) - timedelta(days=days_old)).timestamp()
+    os.utime(luma.outbox / name, (modified, modified))
 
 
 def ids(luma: Installation) -> list[str]:
@@ -221,6 +228,54 @@ def test_a_set_waits_until_all_of_it_is_there(luma: Installation) -> None:
     luma.put("luma-loyalty-3.json", third)
     luma.put("SHA256SUMS", (sums + f"{hashlib.sha256(third).hexdigest()}  luma-loyalty-3.json\n").encode())
     assert run(luma, document).counts.loaded == 1, "what was loaded before is not missed when it is gone"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "manifest"),
+    [("{file}.manifest", f"{NAME}.manifest"), ("SHA256SUMS", "SHA256SUMS")],
+    ids=["of-one-file", "of-a-set"],
+)
+def test_a_manifest_whose_files_never_come_is_an_error_past_the_deadline(
+    luma: Installation, pattern: str, manifest: str
+) -> None:
+    document = flow(luma, files="luma-loyalty*.json", manifest=pattern, deadline_seconds=3600)
+    content = people(luma, 2)
+    put_manifest(luma, manifest, f"{hashlib.sha256(content).hexdigest()}  {NAME}\n".encode())
+    remark = f"1 file is a manifest of what is not there, such as '/outbox/{manifest}' (it is for {PATH!r}){TAIL}"
+    assert_waits(run(luma, document), remark)
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    luma.workspace.catalog.observations._execute(observation.update().values(waiting_since=two_hours_ago))
+    late = run(luma, document)
+    assert late.state is FlowRunState.FAILED
+    assert (
+        f"The first is '/outbox/{manifest}': a manifest of what is not there (it is for {PATH!r}), for 2.0 hours now."
+    ) in late.errors[0].message
+    luma.put(NAME, content)
+    assert run(luma, document).counts.loaded == 2
+    (luma.outbox / NAME).unlink()
+    assert_waits(run(luma, document))  # it is left behind by what was taken, and waits for nothing
+
+
+def test_a_manifest_of_a_set_that_cannot_be_used_and_has_no_files_is_told(luma: Installation) -> None:
+    document = flow(luma, files="luma-loyalty*.json", manifest="SHA256SUMS")
+    put_manifest(luma, "SHA256SUMS", b"soon")
+    (note,) = run(luma, document).notes
+    assert note.startswith(
+        "1 file is a manifest of what is not there, such as '/outbox/SHA256SUMS' (manifest '/outbox/"
+    )
+
+
+def test_an_old_manifest_that_nobody_waited_for_is_passed_over(luma: Installation) -> None:
+    document = flow(luma, files="luma-loyalty*.json", manifest="SHA256SUMS")
+    put_manifest(luma, "SHA256SUMS", b"soon", days_old=31)
+    assert_waits(run(luma, document))
+
+
+def test_a_manifest_from_before_the_dataflow_began_waits_for_nothing(luma: Installation) -> None:
+    document = flow(luma, files="luma-loyalty*.json", manifest="{file}.manifest")
+    starts_later = Schedule(frequency="day", start=datetime.now(UTC) - timedelta(days=1), backfill=False)
+    put_manifest(luma, f"{NAME}.manifest", b'{"records": 2}', days_old=2)
+    assert_waits(run(luma, document.model_copy(update={"schedule": starts_later})))
 
 
 def test_a_set_does_not_wait_for_what_the_source_does_not_take(luma: Installation) -> None:

@@ -36,6 +36,7 @@ class Faults:
         denied: Folders, as in "/private", that it refuses to list.
         extra_names: Names that it lists besides the real ones.
         drip_bytes: Answers reads one after the other, every 20 ms, with no more than so many bytes.
+        drip_names: Takes 20 ms for each name that it lists.
         most_read_bytes: Answers reads with no more than so many bytes.
         refused_sftp: Lets users log in, but starts no SFTP.
     """
@@ -49,6 +50,7 @@ class Faults:
     denied: set[str] = field(default_factory=set)
     extra_names: tuple[bytes, ...] = ()
     drip_bytes: int | None = None
+    drip_names: bool = False
     most_read_bytes: int | None = None
     refused_sftp: bool = False
 
@@ -225,6 +227,8 @@ class _Files(SFTPServer):
         for name in self._faults.extra_names:
             yield SFTPName(name, attrs=self._shown(SFTPAttrs(permissions=0o100644, size=1)))
         async for entry in super().scandir(path):
+            if self._faults.drip_names:
+                await asyncio.sleep(_DRIP_SECONDS)
             yield SFTPName(entry.filename, longname=self._long_name(entry), attrs=self._shown(entry.attrs))
 
     def lstat(self, path: bytes) -> SFTPAttrs:

@@ -174,6 +174,15 @@ class TestTransfer:
         scripted.script.answers["SIZE"] = b"213 10\r\n"
         assert read(connector, "a.csv") == b"0123456789", "the next call connects anew"
 
+    def test_a_listing_that_trickles(self, scripted: ScriptedServer, connect_ftp: Connect) -> None:
+        speed = {"least_bytes_per_second": 100_000, "least_speed_seconds": 0.3}
+        connector = connect_ftp(scripted, timeout_seconds=20, **speed)
+        connector.check()
+        scripted.script.data_drips = True
+        with pytest.raises(TransferError, match=r"of '' in \d s, less than the 100000 bytes per second") as caught:
+            list(connector.list_files(""))
+        assert caught.value.retryable
+
     def test_a_server_that_stops_answering(self, scripted: ScriptedServer, connect_ftp: Connect) -> None:
         connector = connect_ftp(scripted, timeout_seconds=0.5)
         connector.check()

@@ -606,6 +606,17 @@ class TestLeastSpeed:
             assert len(stream.read()) == 100_000
         assert slow.counts.connections == 2, "the next call does not wait for what is still on its way"
 
+    def test_a_listing_that_trickles_is_cut_off(self, server: AsyncsshServer, connect: Connect) -> None:
+        for number in range(300):
+            (server.root / f"{number}.csv").touch()
+        server.faults.drip_names = True
+        connector = connect(server, least_bytes_per_second=200_000, least_speed_seconds=0.3)
+        with pytest.raises(TransferError, match=r"of '' in \d s, less than the 200000 bytes per second") as caught:
+            list(connector.list_files(""))
+        assert caught.value.retryable
+        server.faults.drip_names = False
+        assert len(list(connector.list_files(""))) == 300
+
     @pytest.mark.parametrize("least", [0, 5_000])
     def test_one_that_may_trickle_is_not(self, slow: AsyncsshServer, connect: Connect, least: int) -> None:
         connector = connect(slow, least_bytes_per_second=least, least_speed_seconds=0.3)

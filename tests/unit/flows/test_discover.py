@@ -1,8 +1,11 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from headwater.catalog.ledger import FileVersion
-from headwater.flows.discover import LONGEST_WAIT_SECONDS, of_one_batch, patience_seconds
-from headwater.flows.listing import Candidate
+from headwater.flows.candidates import Candidate, Listing, most_files
+from headwater.flows.discover import LONGEST_WAIT_SECONDS, patience_seconds
+from headwater.flows.readiness import WaitingFiles
 from headwater.flows.selection import MAX_FILES
 from headwater.model.documents import Dataflow, Readiness, RunRequest, Schedule, Source, Target
 
@@ -17,17 +20,26 @@ def candidate(number: int) -> Candidate:
     return Candidate(file=FileVersion(path=f"{number:05}", size_bytes=1, modified_at=None, version=None), supersedes=())
 
 
+def empty_listing(schedule: Schedule) -> Listing:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    return Listing(looked_at=now, waiting=WaitingFiles(Readiness(), now), most=most_files(schedule))
+
+
 @pytest.mark.parametrize("schedule", [DAILY, ON_ARRIVAL], ids=["daily", "on-arrival"])
 def test_a_batch_leaves_what_is_too_much_to_the_next_run(schedule: Schedule) -> None:
-    many = [candidate(number) for number in range(MAX_FILES + 2, 0, -1)]
-    taken, notes = of_one_batch(dataflow(schedule), many)
+    listing = empty_listing(schedule)
+    for number in range(3 * MAX_FILES, 0, -1):
+        listing.take([candidate(number)])
+        assert len(listing.ready) <= 2 * MAX_FILES, "no more are held than two batches"
+    taken = listing.first()
     assert (len(taken), taken[0], taken[-1]) == (MAX_FILES, candidate(1), candidate(MAX_FILES))
-    assert notes == ["2 files are left for the next run; a batch takes 10000"]
+    assert listing.notes() == [f"{2 * MAX_FILES} files are left for the next run; a batch takes 10000"]
 
 
 def test_a_run_that_none_follows_takes_all() -> None:
-    taken, notes = of_one_batch(dataflow(ONCE), [candidate(number) for number in range(MAX_FILES + 2)])
-    assert (len(taken), notes) == (MAX_FILES + 2, [])
+    listing = empty_listing(ONCE)
+    listing.take(candidate(number) for number in range(MAX_FILES + 2))
+    assert (len(listing.first()), listing.notes()) == (MAX_FILES + 2, [])
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from headwater.flows.selection import (
     files_beside,
     into_groups,
     marker_of,
+    orphaned_manifests,
     orphaned_markers,
     seconds_to_wait,
     version_of,
@@ -154,6 +155,26 @@ def test_a_marker_without_its_file_is_no_data(
 ) -> None:
     source = Source(account="a", path="/", files=files, ready=Readiness(marker=marker))
     assert orphaned_markers(paths, source) == orphans
+
+
+@pytest.mark.parametrize(
+    ("files", "manifest", "paths", "orphans"),
+    [
+        ("*.csv", "{file}.sums", ["/a.csv", "/a.csv.sums", "/b.csv.sums"], {"/b.csv.sums": "/b.csv"}),
+        ("*.csv", "{file}.sums", ["/b.json.sums", "/in/a.csv.sums", "/a.csv"], {"/in/a.csv.sums": "/in/a.csv"}),
+        ("*", "{file}.json", ["/b.csv.json"], {}),
+        ("*.csv", "{file}.tmp", ["/b.csv.tmp"], {}),
+        ("*.csv", "SUMS", ["/old/SUMS", "/new/SUMS", "/old/a.csv"], {"/new/SUMS": None}),
+        ("*", "SUMS", ["/new/SUMS"], {}),
+        ("*.csv", None, ["/b.csv.sums"], {}),
+    ],
+    ids=["alone", "others", "taken-for-data", "ignored", "of-a-folder", "of-a-folder-as-data", "none"],
+)
+def test_a_manifest_of_what_is_not_there(
+    files: str, manifest: str | None, paths: list[str], orphans: dict[str, str | None]
+) -> None:
+    source = Source(account="a", path="/", files=files, ready=Readiness(manifest=manifest))
+    assert orphaned_manifests(paths, source) == orphans
 
 
 @pytest.mark.parametrize("key", ["marker", "manifest"])
