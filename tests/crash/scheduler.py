@@ -21,6 +21,7 @@ from tests.crash.scenario import Result, Story
 from tests.crash.shop import TILL, WEB, set_up, write_dataflows
 from tests.crash.verdict import find_differences
 from tests.crash.weather import cut_connections
+from tests.servers.processes import nothing_left
 from tests.servers.webhook import webhook_receiver
 
 _DAG_FILE: Final = '''"""Airflow: the Dags of both dataflows. They do not wait long for another try."""
@@ -62,7 +63,11 @@ def play(seed: int, folder: Path, **databases: object) -> Result:
         )
         story.model.next_round(may_be_fatal=False)
         home = _prepare(folder, settings)
-        with airflow_stack(home, ["dag-processor"]) as stack, Assault(stack, story.processes) as assault:
+        with (
+            airflow_stack(home, ["dag-processor"]) as stack,
+            nothing_left(),
+            Assault(stack, story.processes) as assault,
+        ):
             story.problems += assault.play(Random(f"{seed}:assault"), url=str(databases.get("catalog_url", "")))
         story.settle()
         story.problems += find_differences(settings, story.model, receiver)
@@ -102,7 +107,7 @@ def _prepare(folder: Path, settings: Mapping[str, object]) -> Home:
 class Assault:
     """Kills what runs the tasks, again and again, until it has struck often enough; then waits for the end.
 
-    Use it as a context manager: it stops what it has started.
+    Use it as a context manager within `nothing_left`: it stops the last scheduler, not what killed ones had started.
     """
 
     def __init__(self, stack: Stack, processes: Processes) -> None:
@@ -110,18 +115,13 @@ class Assault:
         self._processes = processes
         self._scheduler = ExitStack()
         self._running: psutil.Process | None = None
-        self._orphans: list[psutil.Process] = []
 
     def __enter__(self) -> Self:
         self._start()
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._orphans += self._workers()
         self._scheduler.close()
-        for process in self._orphans:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
 
     def play(self, random: Random, *, url: str) -> list[str]:
         """Strike; what is wrong if the runs do not end. `url` is the PostgreSQL database, or empty."""
@@ -154,7 +154,6 @@ class Assault:
 
     def _kill_the_scheduler(self, random: Random) -> str:
         """What it had started goes on without it, as under another executor; another scheduler takes its place."""
-        self._orphans += self._workers()
         if self._running is not None:
             self._running.kill()
         time.sleep(random.uniform(0, 3))

@@ -7,10 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 5
 
@@ -89,6 +93,43 @@ def _wait_until_ready(
             status = None
         reason = "was not ready in time" if status is None else f"ended with status {status}"
         raise ServerDiedError(f"{process.args!r} {reason}:\n{log.read_text(errors='replace')}")
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """Kill what the block leaves behind: its processes, and those whose parents died (these on Linux only)."""
+    before = set(psutil.Process().children())
+    with _adopting():
+        try:
+            yield
+        finally:
+            while strays := set(psutil.Process().children()) - before:
+                for stray in strays:
+                    _kill_with_children(stray)
+
+
+@contextmanager
+def _adopting() -> Iterator[None]:
+    """Whoever below us loses its parent meanwhile becomes our child, also in a session of its own (prctl(2))."""
+    if sys.platform != "linux":
+        yield
+        return
+    prctl = ctypes.CDLL(None).prctl
+    already = ctypes.c_int()
+    prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(already), 0, 0, 0)
+    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(_PR_SET_CHILD_SUBREAPER, already.value, 0, 0, 0)
+
+
+def _kill_with_children(process: psutil.Process) -> None:
+    with suppress(psutil.NoSuchProcess):
+        for each in [*process.children(recursive=True), process]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        process.wait(_STOP_SECONDS)
 
 
 def death_with_parent() -> Callable[[], None] | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.servers.processes import ServerDiedError, running
+from tests.servers.processes import ServerDiedError, nothing_left, running
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 PARENT = """
@@ -18,6 +18,16 @@ with running(command, ready=lambda: True, log=Path(sys.argv[1])) as child:
     print(child.pid, flush=True)
     sys.stdin.read()
 """
+
+SUPERVISOR = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if sys.argv[1:]:
+    child = subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], start_new_session=True)
+    print(child.pid, flush=True)
+time.sleep(600)
+"""
+"""Starts another one with one argument less, in a session of its own."""
 
 
 def test_a_server_ends_with_its_block(tmp_path: Path) -> None:
@@ -49,3 +59,20 @@ def test_a_server_dies_with_a_parent_that_was_killed(tmp_path: Path) -> None:
         server = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
     assert server.wait(10) is None or not server.is_running()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt those below it")
+def test_nothing_is_left_of_processes_whose_parents_were_killed() -> None:
+    with subprocess.Popen(SLEEPER) as earlier:  # noqa: S603 (our own interpreter)
+        with nothing_left():
+            top = subprocess.Popen(  # noqa: S603 (our own interpreter)
+                [sys.executable, "-c", SUPERVISOR, SUPERVISOR, SUPERVISOR], stdout=subprocess.PIPE
+            )
+            with top:
+                assert top.stdout is not None
+                below = [psutil.Process(int(top.stdout.readline())) for _ in range(2)]
+                top.kill()
+            assert all(process.is_running() for process in below), "they outlive it, and nobody waits for them"
+        assert not any(process.is_running() for process in below)
+        assert earlier.poll() is None, "what ran before is left alone"
+        earlier.kill()
