@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from headwater.catalog.outbox import Selection
+from headwater.catalog.tables import resource
 from headwater.errors import ConflictError, DeliveryError, HeadwaterError, NotFoundError
 from headwater.flows import Workspace, open_workspace
 from headwater.flows.journal import parse_seek, read_journal, replay_events, replay_range
@@ -78,6 +80,14 @@ class Told:
     @property
     def waiting(self) -> list[Delivery]:
         return self.workspace.catalog.outbox.waiting()
+
+
+def spoil_webhook(workspace: Workspace, body: dict[str, object]) -> None:
+    """What no code of Headwater does: change the document of webhook `one` behind the catalog's back."""
+    engine = sa.create_engine(workspace.settings.catalog_database)
+    with engine.begin() as connection:
+        connection.execute(sa.update(resource).where(resource.c.name == "one").values(body=body))
+    engine.dispose()
 
 
 @pytest.fixture
@@ -286,6 +296,36 @@ class TestStates:
         assert (report.delivered, report.pending) == (0, 3)
         assert "webhook 'one', `secret`: the secret's file" in report.notes[0]
         (tmp_path / "secret").write_text("key\n")
+        assert told.again().delivered == 3
+
+    def test_a_secret_that_is_no_text_is_waited_for_and_holds_up_no_other_webhook(
+        self, told: Told, tmp_path: Path
+    ) -> None:
+        secret = tmp_path / "secret"
+        secret.write_bytes(b"\xff\x00\x80" * 8)
+        told.put(secret={"file": str(secret)})
+        told.put("two")
+        told.tell("b")
+
+        report = deliver_due(told.workspace)
+        assert (report.delivered, report.pending) == (3, 3)
+        assert f"webhook 'one', `secret`: the secret's file '{secret}' is not UTF-8 text" in report.notes[0]
+        secret.write_text("key\n")
+        told.receiver.answers.append(CHALLENGE)
+        assert told.again().delivered == 3
+
+    def test_what_nobody_foresaw_is_tried_again_and_holds_up_no_other_webhook(self, told: Told) -> None:
+        told.put()
+        told.put("two")
+        told.tell("b")
+        spoilt = told.workspace.catalog.resources.typed(Webhook, "one")
+        spoil_webhook(told.workspace, spoilt.to_json() | {"spoilt": True})
+
+        report = deliver_due(told.workspace)
+        assert (report.delivered, report.pending) == (3, 3)
+        assert "unexpected ValidationError; the log has the details" in report.notes[0]
+        spoil_webhook(told.workspace, spoilt.to_json())
+        told.receiver.answers.append(CHALLENGE)
         assert told.again().delivered == 3
 
 
