@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from headwater.catalog.catalog import Catalog
-from tests.contract.catalog.test_runs import FILE, bring, claim, start_run
+from tests.contract.catalog.test_runs import FILE, START, bring, claim, start_run
 
 Statement = tuple[str, tuple[object, ...]]
 
@@ -42,3 +42,24 @@ def test_a_files_content_is_looked_up_by_its_digest(catalog: Catalog) -> None:
 
     assert any("(flow=? AND sha256=?)" in step for step in steps), steps
     assert not any("source_file" in step and step.endswith("(flow=?)") for step in steps), steps
+
+
+@pytest.mark.parametrize("of", ["batch", "flow-run"])
+def test_one_batchs_groups_are_added_up_and_no_others(catalog: Catalog, of: str) -> None:
+    run_id = start_run(catalog)
+    catalog.batches.create(batch_id="B", dataset="d", flow_run_id=run_id, created_at=START)
+    catalog.flow_runs.set_batch(run_id, "B")
+
+    steps = plans(catalog, lambda: catalog.batches.get("B") if of == "batch" else catalog.flow_runs.get(run_id))
+
+    assert any("SEARCH batch_group" in step for step in steps), steps
+    assert not any(word in step for step in steps for word in ("SCAN", "MATERIALIZE")), steps
+
+
+@pytest.mark.parametrize("of", ["batch", "flow_run"])
+def test_a_page_adds_up_the_groups_of_what_it_shows(catalog: Catalog, of: str) -> None:
+    steps = plans(catalog, lambda: catalog.batches.latest() if of == "batch" else catalog.flow_runs.latest())
+
+    assert f"SEARCH {of} USING INDEX sqlite_autoindex_{of}_1 (id=?)" in steps, steps
+    assert any("SEARCH batch_group" in step for step in steps), steps
+    assert not any("SCAN batch_group" in step or "SCAN staged_file" in step for step in steps), steps
