@@ -132,6 +132,23 @@ class TestOrder:
         assert deliver_due(told.workspace).pending == 20
         assert len(told.posted) == 5
 
+    def test_a_report_names_fifty_of_the_deliveries_that_failed_and_counts_the_others(self, told: Told) -> None:
+        told.put()
+        for number in range(62):
+            told.tell(f"b{number:02d}", CODES[0])
+        later = datetime.now(UTC) + timedelta(hours=1)
+        for waiting in told.waiting[:60]:
+            told.workspace.catalog.outbox.retry(waiting, reason="it was asleep", next_attempt_at=later)
+        told.receiver.default = Answer(status=400)
+
+        report = deliver_due(told.workspace)
+
+        assert report.pending == 60
+        assert len(report.notes) == 51
+        assert report.notes[0].startswith("ing_load_success of b00 has not reached 'one' (it was asleep); next attempt")
+        assert report.notes[-1] == "10 more were tried and have not reached their receivers"
+        assert webhook_reports(told.workspace)[0].waiting == 60
+
     def test_two_deliverers_at_once_keep_each_batch_in_order_and_repeat_nothing(self, told: Told) -> None:
         told.put()
         before = told.tell("b")
