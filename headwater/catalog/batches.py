@@ -90,10 +90,11 @@ class BatchStore(Store):
 
     def latest(self, *, dataset: str | None = None, limit: int = 100) -> list[Batch]:
         """The newest batches first, of one dataset or of all."""
-        query = _select().order_by(batch.c.created_at.desc(), batch.c.id.desc()).limit(limit)
+        newest = (batch.c.created_at.desc(), batch.c.id.desc())
+        ids = sa.select(batch.c.id).order_by(*newest).limit(limit)
         if dataset is not None:
-            query = query.where(batch.c.dataset == dataset)
-        return [_batch(row) for row in self._all(query)]
+            ids = ids.where(batch.c.dataset == dataset)
+        return [_batch(row) for row in self._all(_select().where(batch.c.id.in_(ids)).order_by(*newest))]
 
     def put_group(self, batch_id: str, report: GroupReport) -> tuple[StagedFile, ...]:
         """Remember a group's result in place of an earlier attempt's; returns the files that attempt had staged.
@@ -432,29 +433,15 @@ def failure_from_json(stored: dict[str, Any]) -> ErrorSummary:
 
 
 def _select() -> sa.Select[Any]:
-    totals = (
-        sa.select(
-            batch_group.c.batch_id,
-            *(
-                sa.func.sum(column).label(column.name)
-                for column in batch_group.c
-                if column.name in ("files", "input_bytes", "records_read", "records_loaded", "records_failed")
-            ),
-        )
-        .group_by(batch_group.c.batch_id)
-        .subquery()
-    )
-    output = (
-        sa.select(staged_file.c.batch_id, sa.func.sum(staged_file.c.size_bytes).label("output_bytes"))
-        .group_by(staged_file.c.batch_id)
-        .subquery()
-    )
-    columns = [column for column in totals.c if column.name != "batch_id"]
-    return (
-        sa.select(batch, *columns, output.c.output_bytes)
-        .outerjoin(totals, totals.c.batch_id == batch.c.id)
-        .outerjoin(output, output.c.batch_id == batch.c.id)
-    )
+    output = sa.select(sa.func.sum(staged_file.c.size_bytes)).where(staged_file.c.batch_id == batch.c.id)
+    return sa.select(batch, *group_totals(batch.c.id), output.scalar_subquery().label("output_bytes"))
+
+
+def group_totals(batch_id: sa.Column[str]) -> list[sa.Label[Any]]:
+    """What a batch's groups come to, as columns of a query that has the batch's id: none but its groups are read."""
+    counted = ("files", "input_bytes", "records_read", "records_loaded", "records_failed")
+    sums = (sa.select(sa.func.sum(batch_group.c[name])).where(batch_group.c.batch_id == batch_id) for name in counted)
+    return [each.scalar_subquery().label(name) for name, each in zip(counted, sums, strict=True)]
 
 
 def _counts(row: Any) -> RecordCounts:  # noqa: ANN401 - a database row's columns have no static types

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from headwater.catalog.base import Store, utc_now
-from headwater.catalog.batches import failure_from_json, failure_to_json
-from headwater.catalog.tables import batch_group, flow_run
+from headwater.catalog.batches import failure_from_json, failure_to_json, group_totals
+from headwater.catalog.tables import flow_run
 from headwater.errors import ConflictError, NotFoundError
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.records import RecordCounts
@@ -63,10 +63,11 @@ class FlowRunStore(Store):
 
     def latest(self, *, flow: str | None = None, limit: int = 100) -> list[FlowRun]:
         """The newest runs first, of one dataflow or of all."""
-        query = _select().order_by(flow_run.c.started_at.desc(), flow_run.c.id.desc()).limit(limit)
+        newest = (flow_run.c.started_at.desc(), flow_run.c.id.desc())
+        ids = sa.select(flow_run.c.id).order_by(*newest).limit(limit)
         if flow is not None:
-            query = query.where(flow_run.c.flow == flow)
-        return [_flow_run(row) for row in self._all(query)]
+            ids = ids.where(flow_run.c.flow == flow)
+        return [_flow_run(row) for row in self._all(_select().where(flow_run.c.id.in_(ids)).order_by(*newest))]
 
     def of_dag_run(self, flow: str, dag_run_id: str) -> FlowRun | None:
         """The newest flow run of a Dag run, or None if it came to none."""
@@ -175,21 +176,7 @@ def _locked(column: sa.Column[Any], run_id: str) -> sa.Select[Any]:
 
 
 def _select() -> sa.Select[Any]:
-    group = batch_group
-    totals = (
-        sa.select(
-            group.c.batch_id,
-            sa.func.sum(group.c.files).label("files"),
-            sa.func.sum(group.c.input_bytes).label("input_bytes"),
-            sa.func.sum(group.c.records_read).label("records_read"),
-            sa.func.sum(group.c.records_loaded).label("records_loaded"),
-            sa.func.sum(group.c.records_failed).label("records_failed"),
-        )
-        .group_by(group.c.batch_id)
-        .subquery()
-    )
-    counts = [column for column in totals.c if column.name != "batch_id"]
-    return sa.select(flow_run, *counts).outerjoin(totals, totals.c.batch_id == flow_run.c.batch_id)
+    return sa.select(flow_run, *group_totals(flow_run.c.batch_id))
 
 
 def _flow_run(row: Any) -> FlowRun:  # noqa: ANN401 - a database row's columns have no static types

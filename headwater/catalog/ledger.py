@@ -5,7 +5,7 @@ once it was fetched by its content (SHA-256 and size). The ledger never expires.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,11 +24,14 @@ _MOST_OF_VERSION = 300
 MAX_PATH_BYTES = 2_000
 """A longer path does not fit into the ledger's keys: an entry of PostgreSQL's B-tree has 2,704 bytes at most."""
 _PAGE = 500
+_CLAIM_LOCK = 0x636C6169
+"""PostgreSQL's advisory lock, with the dataflow: whoever claims what replaces others holds it."""
 _ORIGINAL = source_file.alias("original")
 _EARLIER = source_file.alias("earlier")
 _EARLIER_RUN = flow_run.alias("earlier_run")
 _SUPERSEDING = (FileState.CLAIMED.value, FileState.DUPLICATE.value)
 _CAME = (FileState.CLAIMED.value, FileState.LOADED.value, FileState.SUPERSEDED.value, FileState.RELEASED.value)
+_HERE = (FileState.CLAIMED.value, FileState.LOADED.value)
 _TAKEN = (FileState.CLAIMED.value, FileState.LOADED.value, FileState.DUPLICATE.value)
 
 
@@ -103,17 +106,31 @@ class Ledger(Store):
         return found
 
     def claim(
-        self, flow: str, flow_run_id: str, claims: Iterable[Claim], *, state: FileState = FileState.CLAIMED
+        self,
+        flow: str,
+        flow_run_id: str,
+        claims: Sequence[Claim],
+        *,
+        state: FileState = FileState.CLAIMED,
+        one_of_a_path: bool = False,
     ) -> list[str]:
         """Take file versions for a run; returns the ids of those that it got.
 
-        A version that another run holds is left to that run: the database decides, also between two runs at once. With
-        state `checked` nothing is held: a dry run only remembers what it looks at.
+        A version that another run holds is left to that run: the database decides, also between two runs at once. So is
+        one that is to replace versions which are loaded no longer. With `one_of_a_path` a version is taken only where
+        it replaces every version of its path that is loaded or held: what has changed since the source was listed is
+        left to the next run, which looks again. With state `checked` nothing is held: a dry run only remembers what it
+        looks at.
         """
         got: list[str] = []
         now = utc_now()
         with self._begin() as connection:
+            outdated = set()
+            if state is FileState.CLAIMED:
+                outdated = self._outdated(connection, flow, claims, one_of_a_path=one_of_a_path)
             for claim in claims:
+                if claim.id in outdated:
+                    continue
                 taken = connection.execute(
                     upsert(connection, source_file)
                     .values(
@@ -137,6 +154,29 @@ class Ledger(Store):
                 if taken is not None:
                     got.append(taken)
         return got
+
+    @staticmethod
+    def _outdated(connection: sa.Connection, flow: str, claims: Sequence[Claim], *, one_of_a_path: bool) -> set[str]:
+        """The claims that rest on a listing which is no longer true; nobody else claims until the transaction's end."""
+        asking = [claim for claim in claims if one_of_a_path or claim.supersedes]
+        if not asking:
+            return set()
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK, sa.func.hashtext(flow))))
+        there: dict[str, set[str]] = {}
+        query = sa.select(source_file.c.path, source_file.c.id).where(
+            source_file.c.flow == flow,
+            among(connection, source_file.c.path, [claim.file.path for claim in asking]),
+            source_file.c.state.in_(_HERE),
+        )
+        for path, file_id in connection.execute(query):
+            there.setdefault(path, set()).add(file_id)
+        outdated = set()
+        for claim in asking:
+            found, replaced = there.get(claim.file.path, set()), {*claim.supersedes}
+            if found != replaced if one_of_a_path else not replaced <= found:
+                outdated.add(claim.id)
+        return outdated
 
     def of_run(self, flow_run_id: str, *, group: int | None = None) -> list[SourceFile]:
         """The files that a run took, by path; of one group, or all."""

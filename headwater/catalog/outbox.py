@@ -81,6 +81,18 @@ class Outbox(Store):
         query = _open_deliveries(selection).order_by(event.c.sequence, delivery.c.webhook)
         return [_delivery(row) for row in self._all(query)]
 
+    def backlog(self, selection: Selection = EVERYTHING) -> tuple[int, int]:
+        """How many deliveries have not been made and not been given up, and how many of them were tried."""
+        columns = (sa.func.count().label("waiting"), sa.func.count(delivery.c.last_error).label("tried"))
+        with self._read() as connection:
+            row = connection.execute(_open_deliveries(selection, columns)).one()
+        return row.waiting, row.tried
+
+    def failing(self, selection: Selection = EVERYTHING, *, limit: int) -> list[Delivery]:
+        """Deliveries that were tried, did not succeed and are tried again; oldest event first."""
+        query = _open_deliveries(selection).where(delivery.c.last_error.is_not(None))
+        return [_delivery(row) for row in self._all(query.order_by(event.c.sequence, delivery.c.webhook).limit(limit))]
+
     def take(self, wanted: Delivery, *, until: datetime) -> bool:
         """Keep others from trying the delivery before then; False if somebody else was faster."""
         unchanged = delivery.c.next_attempt_at == wanted.next_attempt_at

@@ -138,6 +138,7 @@ source_file = sa.Table(
     sa.Column("expected", Json),
     sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.Index("ix_source_file_known", "flow", "path", "signature", "state", "id"),
+    sa.Index(None, "flow", "sha256"),
     sa.Index(
         "uq_source_file_claimed",
         "flow",

@@ -1,6 +1,7 @@
 """SQLAlchemy engines for SQLite (WAL) and PostgreSQL, set up the same way everywhere."""
 
 import json
+import logging
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,16 +12,23 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from headwater.errors import SettingsError
 
+log = logging.getLogger(__name__)
+
 BUSY_TIMEOUT_SECONDS = 60
 READ_ONLY = "headwater_read_only"
 """Execution option of connections that only read: they begin without SQLite's write lock."""
 
 
-def open_engine(url: str) -> sa.Engine:
+def open_engine(url: str, *, writers_queue: bool = False) -> sa.Engine:
     """An engine for `url`; an SQLite file's folder is created.
 
     Parameters are kept out of errors and logs. On SQLite, transactions begin IMMEDIATE, so that two writers wait for
     each other instead of failing half-way.
+
+    Args:
+        url: The database.
+        writers_queue: Whether on SQLite a writer waits for another one as long as that one takes, as on PostgreSQL, and
+            not for a minute only.
 
     Raises:
         SettingsError: the URL is not one of SQLite or PostgreSQL with psycopg.
@@ -41,7 +49,7 @@ def open_engine(url: str) -> sa.Engine:
     Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, hide_parameters=True)
     sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
+    sa.event.listen(engine, "begin", _begin_in_turn if writers_queue else _begin_sqlite)
     return engine
 
 
@@ -58,6 +66,17 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 def _begin_sqlite(connection: sa.Connection) -> None:
     read_only = connection.get_execution_options().get(READ_ONLY, False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _begin_in_turn(connection: sa.Connection) -> None:
+    """Ask again each time SQLite has waited in vain, so that signals are heard in between."""
+    while True:
+        try:
+            return _begin_sqlite(connection)
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                raise
+            log.info("%s is being written to; waiting for it", connection.engine.url.database)
 
 
 def upsert(connection: sa.Connection, table: sa.Table) -> Any:  # noqa: ANN401 - two dialects' Insert, no common type

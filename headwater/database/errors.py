@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,16 +13,16 @@ _PASSING = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 @contextmanager
 def translated(engine: sa.Engine, what: str) -> Iterator[None]:
-    """Turn SQLAlchemy's errors into ours; `what` names the database in the message, as in "the catalog".
+    """Turn SQLAlchemy's and the driver's errors into ours; `what` names the database, as in "the catalog".
 
     Raises:
         HeadwaterError: the database refused, or could not be reached (then `retryable`).
     """
     try:
         yield
-    except sa.exc.SQLAlchemyError as error:
+    except (sa.exc.SQLAlchemyError, _driver(engine).Error) as error:
         cause = getattr(error, "orig", None) or error
-        retryable = isinstance(error, _PASSING)
+        retryable = isinstance(error, (*_PASSING, _driver(engine).OperationalError, _driver(engine).InterfaceError))
         reason = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause).partition("\n")[0]
         advice = "Is it running, and may Headwater write to it?" if retryable else "Please report this."
         raise HeadwaterError(
@@ -29,3 +30,8 @@ def translated(engine: sa.Engine, what: str) -> Iterator[None]:
             f"Nothing was changed. {advice}",
             retryable=retryable,
         ) from None
+
+
+def _driver(engine: sa.Engine) -> Any:  # noqa: ANN401 - a module of PEP 249
+    """The driver's module: rows that are written at once go to it directly, and its errors come as they are."""
+    return engine.dialect.loaded_dbapi

@@ -68,14 +68,27 @@ def read_secret(reference: SecretRef, *, of: str) -> str:
 
     Raises:
         NotFoundError: the variable or file is not there; `of` says whose secret it is.
+        DocumentError: the file cannot be named so, or the secret is no UTF-8 text.
     """
     if reference.env is not None:
         secret = os.environ.get(reference.env)
         if secret is None:
             raise NotFoundError(f"{of}: the environment variable {reference.env} is not set")
-        return secret
+        return _text(secret, f"{of}: the environment variable {reference.env}")
     path = Path(str(reference.file))
     try:
-        return path.read_text(encoding="utf-8").removesuffix("\n")
+        content = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise NotFoundError(f"{of}: the secret's file {str(path)!r} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a path with a NUL
+        raise DocumentError(f"{of}: {str(path)!r} is no name of a file: {error}") from error
+    return _text(content, f"{of}: the secret's file {str(path)!r}").removesuffix("\n")
+
+
+def _text(secret: str, where: str) -> str:
+    """The secret, if all its bytes were UTF-8; what was not came as surrogates."""
+    try:
+        secret.encode()
+    except UnicodeEncodeError:
+        raise DocumentError(f"{where} is not UTF-8 text. Is it another file, or a key in a binary form?") from None
+    return secret

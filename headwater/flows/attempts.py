@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import cast
 
 from headwater.catalog.base import utc_now
-from headwater.errors import DeliveryError, NotFoundError
+from headwater.errors import DeliveryError, DocumentError, NotFoundError
 from headwater.flows.messages import Messenger
 from headwater.flows.receivers import challenge_if_new, enter_outcome, secret_of
 from headwater.flows.workspace import Workspace
@@ -23,8 +23,8 @@ Send = Callable[[Delivery], SendResult]
 
 
 def attempt(workspace: Workspace, send: Send, delivery: Delivery) -> SendResult:
-    """Send one event to one receiver and enter the outcome. Never raises for what the receiver or the network does."""
-    result = send(delivery)
+    """Send one event to one receiver and enter the outcome. Never raises for what `send` meets."""
+    result = _result(send, delivery)
     outbox = workspace.catalog.outbox
     if result.ok:
         outbox.delivered(delivery)
@@ -42,6 +42,16 @@ def attempt(workspace: Workspace, send: Send, delivery: Delivery) -> SendResult:
     return result
 
 
+def _result(send: Send, delivery: Delivery) -> SendResult:
+    """What came of it; what nobody foresaw is tried again later, and keeps no other receiver from being told."""
+    try:
+        return send(delivery)
+    except Exception as error:
+        log.exception("event %s for %r", delivery.event.id, delivery.webhook)
+        detail = f"unexpected {type(error).__name__}; the log has the details"
+        return SendResult(ok=False, retryable=True, status=None, detail=detail)
+
+
 def send_to_webhook(workspace: Workspace, channel: WebhookChannel, delivery: Delivery) -> SendResult:
     """Challenge the receiver if its document is new or changed, then send."""
     try:
@@ -51,7 +61,7 @@ def send_to_webhook(workspace: Workspace, channel: WebhookChannel, delivery: Del
     try:
         challenge_if_new(workspace, channel, stored)
         secret = secret_of(stored.document)
-    except NotFoundError as error:  # its secret, which may be put where it belongs
+    except (DocumentError, NotFoundError) as error:  # its secret, which may be put where it belongs
         return SendResult(ok=False, retryable=True, status=None, detail=str(error))
     except DeliveryError as error:
         return SendResult(ok=False, retryable=error.retryable, status=None, detail=str(error))

@@ -110,7 +110,9 @@ def _take(workspace: Workspace, context: RunContext, listing: Listing) -> Discov
     claims = _claims(candidates, large, workspace.settings.group_bytes)
     batch_id, files, groups = _claim(workspace, context, claims, large)
     if len(files) < len(claims):
-        notes.append(f"{len(claims) - len(files)} files were taken by another run at the same moment")
+        notes.append(
+            f"{len(claims) - len(files)} files were taken by another run at the same moment, or another version of them"
+        )
     return Discovery(
         flow_run_id=context.run.id,
         batch_id=batch_id,
@@ -168,7 +170,8 @@ def _claim(
 def _open_batch(stores: Stores, context: RunContext, claims: list[Claim], large: LargeFiles) -> str | None:
     """Claim the files and open a batch for those that were got; None if none was."""
     state = FileState.CLAIMED if context.request.loads else FileState.CHECKED
-    got = set(stores.ledger.claim(context.flow.name, context.run.id, claims, state=state))
+    supersedes = context.source.changed_files == "supersede"
+    got = set(stores.ledger.claim(context.flow.name, context.run.id, claims, state=state, one_of_a_path=supersedes))
     if not got:
         return None
     batch_id = str(ULID())

@@ -105,11 +105,11 @@ def _complete_reloads(workspace: Workspace, run: FlowRun) -> None:
 
 
 def _complete_run(workspace: Workspace, seen: FlowRun) -> FlowRun | None:
-    """Close the run; None if an attempt to discover, taken for dead, has given it a batch since it was looked at."""
+    """Close the run; None if it is not as it was seen: somebody else has closed it, or given it a batch."""
     with workspace.catalog.transaction() as stores:
         stores.flow_runs.hold(seen.id)
         run = stores.flow_runs.get(seen.id)
-        if run.batch_id != seen.batch_id:
+        if run.batch_id != seen.batch_id or run.completed_at is not None:
             return None
         batch = stores.batches.get(run.batch_id) if run.batch_id is not None else None
         if batch is None or batch.status is not BatchStatus.SUCCESS:

@@ -31,13 +31,15 @@ _AT_ONCE: Final = 8
 """How many webhooks are told at the same time; each hears of one event at a time."""
 LOAD_WAITS: Final = timedelta(seconds=20)
 """A flow run begins no attempt after that; what is left is for the deliveries' own Dag."""
+MAX_NOTES: Final = 50
+"""How many of the deliveries that failed a report names."""
 ROUND_TAKES: Final = timedelta(minutes=4)
 """The same for the deliveries' own Dag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryReport:
-    """How many deliveries were made, how many wait for another attempt, and why."""
+    """How many deliveries were made, how many wait for another attempt, and why: of `MAX_NOTES` of them."""
 
     delivered: int
     pending: int
@@ -96,16 +98,17 @@ def deliver_due(
     if workspace.messenger is not None:
         send = partial(send_message, workspace, workspace.messenger)
         delivered += sum(_serve(workspace, send, selection, deadline, name) for name in names if name in notifiers)
-    waiting = outbox.waiting(selection)
+    waiting, tried = outbox.backlog(selection)
     notes = [
         f"{delivery.event.code} of {delivery.event.subject} has not reached {delivery.webhook!r} "
         f"({delivery.last_error}); next attempt at {delivery.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC"
-        for delivery in waiting
-        if delivery.last_error is not None
+        for delivery in outbox.failing(selection, limit=MAX_NOTES)
     ]
+    if tried > len(notes):
+        notes.append(f"{tried - len(notes)} more were tried and have not reached their receivers")
     for note in notes:
         log.warning("%s", note)
-    return DeliveryReport(delivered=delivered, pending=len(waiting), notes=notes)
+    return DeliveryReport(delivered=delivered, pending=waiting, notes=notes)
 
 
 def _channel(workspace: Workspace) -> WebhookChannel | None:

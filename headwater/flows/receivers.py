@@ -51,7 +51,7 @@ def webhook_reports(workspace: Workspace) -> list[WebhookReport]:
         reason = current.reason if current is not None else None
         if not cast(Webhook, document).enabled:
             state, reason = "disabled", "its document says `enabled: false`"
-        waiting = len(catalog.outbox.waiting(Selection(webhook=document.name)))
+        waiting, _ = catalog.outbox.backlog(Selection(webhook=document.name))
         reports.append(WebhookReport(name=document.name, state=state, reason=reason, waiting=waiting))
     return reports
 

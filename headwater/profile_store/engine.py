@@ -30,7 +30,7 @@ def open_database(url: str) -> Engine:
         SettingsError: the URL is not one of SQLite or PostgreSQL.
         HeadwaterError: the database refused, or could not be reached (then `retryable`).
     """
-    engine = open_engine(url)
+    engine = open_engine(url, writers_queue=True)  # a load is one transaction, which may take many minutes
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _tune_sqlite)
     try:

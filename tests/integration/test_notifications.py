@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from headwater.catalog.outbox import Selection
+from headwater.catalog.tables import resource
 from headwater.errors import ConflictError, DeliveryError, HeadwaterError, NotFoundError
 from headwater.flows import Workspace, open_workspace
 from headwater.flows.journal import parse_seek, read_journal, replay_events, replay_range
@@ -80,6 +82,14 @@ class Told:
         return self.workspace.catalog.outbox.waiting()
 
 
+def spoil_webhook(workspace: Workspace, body: dict[str, object]) -> None:
+    """What no code of Headwater does: change the document of webhook `one` behind the catalog's back."""
+    engine = sa.create_engine(workspace.settings.catalog_database)
+    with engine.begin() as connection:
+        connection.execute(sa.update(resource).where(resource.c.name == "one").values(body=body))
+    engine.dispose()
+
+
 @pytest.fixture
 def told(tmp_path: Path) -> Iterator[Told]:
     settings = Settings.load(home=tmp_path, allow_private_webhooks=True)
@@ -121,6 +131,23 @@ class TestOrder:
 
         assert deliver_due(told.workspace).pending == 20
         assert len(told.posted) == 5
+
+    def test_a_report_names_fifty_of_the_deliveries_that_failed_and_counts_the_others(self, told: Told) -> None:
+        told.put()
+        for number in range(62):
+            told.tell(f"b{number:02d}", CODES[0])
+        later = datetime.now(UTC) + timedelta(hours=1)
+        for waiting in told.waiting[:60]:
+            told.workspace.catalog.outbox.retry(waiting, reason="it was asleep", next_attempt_at=later)
+        told.receiver.default = Answer(status=400)
+
+        report = deliver_due(told.workspace)
+
+        assert report.pending == 60
+        assert len(report.notes) == 51
+        assert report.notes[0].startswith("ing_load_success of b00 has not reached 'one' (it was asleep); next attempt")
+        assert report.notes[-1] == "10 more were tried and have not reached their receivers"
+        assert webhook_reports(told.workspace)[0].waiting == 60
 
     def test_two_deliverers_at_once_keep_each_batch_in_order_and_repeat_nothing(self, told: Told) -> None:
         told.put()
@@ -286,6 +313,36 @@ class TestStates:
         assert (report.delivered, report.pending) == (0, 3)
         assert "webhook 'one', `secret`: the secret's file" in report.notes[0]
         (tmp_path / "secret").write_text("key\n")
+        assert told.again().delivered == 3
+
+    def test_a_secret_that_is_no_text_is_waited_for_and_holds_up_no_other_webhook(
+        self, told: Told, tmp_path: Path
+    ) -> None:
+        secret = tmp_path / "secret"
+        secret.write_bytes(b"\xff\x00\x80" * 8)
+        told.put(secret={"file": str(secret)})
+        told.put("two")
+        told.tell("b")
+
+        report = deliver_due(told.workspace)
+        assert (report.delivered, report.pending) == (3, 3)
+        assert f"webhook 'one', `secret`: the secret's file '{secret}' is not UTF-8 text" in report.notes[0]
+        secret.write_text("key\n")
+        told.receiver.answers.append(CHALLENGE)
+        assert told.again().delivered == 3
+
+    def test_what_nobody_foresaw_is_tried_again_and_holds_up_no_other_webhook(self, told: Told) -> None:
+        told.put()
+        told.put("two")
+        told.tell("b")
+        spoilt = told.workspace.catalog.resources.typed(Webhook, "one")
+        spoil_webhook(told.workspace, spoilt.to_json() | {"spoilt": True})
+
+        report = deliver_due(told.workspace)
+        assert (report.delivered, report.pending) == (3, 3)
+        assert "unexpected ValidationError; the log has the details" in report.notes[0]
+        spoil_webhook(told.workspace, spoilt.to_json())
+        told.receiver.answers.append(CHALLENGE)
         assert told.again().delivered == 3
 
 

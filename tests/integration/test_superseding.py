@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from headwater.flows.discover import discover
-from headwater.flows.finish import finish
+from headwater.flows.begin import begin_run
+from headwater.flows.context import open_context
+from headwater.flows.discover import _take, discover
+from headwater.flows.finish import close_run, finish
 from headwater.flows.ingest import ingest_group
+from headwater.flows.listing import look
 from headwater.flows.load import load_lake
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import FlowRunState
@@ -108,3 +111,24 @@ def test_a_changed_file_waits_while_another_run_loads_its_earlier_version(shop: 
     shop.run()
 
     assert shop.keys() == ["common", "new"]
+
+
+def test_a_version_that_was_listed_before_a_newer_one_was_loaded_is_not_taken(shop: Shop) -> None:
+    shop.put("a.json", ("x", "X"))
+    shop.run()
+    flow = shop.workspace.catalog.resources.typed(Dataflow, FLOW)
+    slower = begin_run(shop.workspace, flow, RunRequest(dag_run_id="slower"))
+    context = open_context(shop.workspace, slower)
+    shop.put("a.json", ("y", "YY"))
+    listing = look(shop.workspace, context)
+    assert [candidate.file.path for candidate in listing.ready] == ["a.json"]
+    shop.put("a.json", ("z", "ZZZ"))
+    shop.run()
+
+    discovery = _take(shop.workspace, context, listing)
+
+    assert (discovery.files, discovery.batch_id) == (0, None)
+    assert discovery.notes == ["1 files were taken by another run at the same moment, or another version of them"]
+    assert shop.keys() == ["z"]
+    close_run(shop.workspace, slower)
+    assert run_to_the_end(shop) == ["z"]

@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from threading import Barrier
 
 import pytest
 from ulid import ULID
@@ -37,9 +38,11 @@ def start_run(catalog: Catalog, dag_run_id: str | None = None) -> str:
     return run.id
 
 
-def claim(catalog: Catalog, run_id: str, *files: FileVersion, supersedes: tuple[str, ...] = ()) -> list[str]:
+def claim(
+    catalog: Catalog, run_id: str, *files: FileVersion, supersedes: tuple[str, ...] = (), one_of_a_path: bool = False
+) -> list[str]:
     claims = [Claim(id=str(ULID()), file=file, group=0, supersedes=supersedes) for file in files]
-    return catalog.ledger.claim("f", run_id, claims)
+    return catalog.ledger.claim("f", run_id, claims, one_of_a_path=one_of_a_path)
 
 
 def load(catalog: Catalog, file: FileVersion, sha256: str = "00") -> str:
@@ -152,6 +155,47 @@ def test_a_version_that_a_run_holds_is_not_given_to_another(catalog: Catalog) ->
     assert claim(catalog, second, FILE) == []
     catalog.ledger.release(first)
     assert len(claim(catalog, second, FILE)) == 1
+
+
+@pytest.mark.parametrize("earlier", [True, False], ids=["of-an-earlier-one", "new"])
+@pytest.mark.parametrize("settled", [True, False], ids=["loaded", "held"])
+def test_of_two_versions_of_a_file_one_is_taken_where_each_replaces_all_others(
+    catalog: Catalog, *, earlier: bool, settled: bool
+) -> None:
+    replaced = (load(catalog, FILE),) if earlier else ()
+    second, third = replace(FILE, size_bytes=20), replace(FILE, size_bytes=30)
+    faster, slower = start_run(catalog), start_run(catalog)
+    assert len(claim(catalog, faster, third, supersedes=replaced, one_of_a_path=True)) == 1
+    if settled:
+        catalog.ledger.settle(faster)
+
+    assert claim(catalog, slower, second, supersedes=replaced, one_of_a_path=True) == []
+
+    assert states(catalog, slower) == []
+    assert len(claim(catalog, slower, second)) == 1
+
+
+def test_two_runs_that_claim_versions_of_a_file_at_once_do_not_both_get_one(catalog: Catalog) -> None:
+    versions = [replace(FILE, size_bytes=size) for size in range(8)]
+    runs = [start_run(catalog) for _ in versions]
+    together = Barrier(len(versions))
+
+    def take(number: int) -> list[str]:
+        together.wait()
+        return claim(catalog, runs[number], versions[number], one_of_a_path=True)
+
+    with ThreadPoolExecutor(len(versions)) as pool:
+        got = list(pool.map(take, range(len(versions))))
+
+    assert sum(map(len, got)) == 1
+
+
+def test_a_version_is_not_reprocessed_twice_at_once(catalog: Catalog) -> None:
+    loaded = load(catalog, FILE)
+    first, second = start_run(catalog), start_run(catalog)
+    claim(catalog, first, FILE, supersedes=(loaded,))
+    catalog.ledger.settle(first)
+    assert claim(catalog, second, FILE, supersedes=(loaded,)) == []
 
 
 def test_a_loaded_version_is_known_and_a_changed_one_is_not(catalog: Catalog) -> None:
