@@ -10,8 +10,8 @@ import psutil
 from ulid import ULID
 
 from headwater.catalog.base import utc_now
-from headwater.flows.context import lease
 from headwater.flows.finish import close_run
+from headwater.flows.heartbeat import lease
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import FlowRun, FlowRunState

@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from ulid import ULID
 
@@ -12,7 +11,7 @@ from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
 from headwater.catalog.ledger import Claim
 from headwater.flows.begin import begin_run
-from headwater.flows.context import COPY_FAILED, RunContext, lease, open_context, recorded
+from headwater.flows.context import COPY_FAILED, RunContext, open_context, recorded
 from headwater.flows.dividing import LargeFiles, divide_large_files, enter_parts
 from headwater.flows.listing import Candidate, Listing, look
 from headwater.flows.plans import compile_run_plan
@@ -100,7 +99,6 @@ def _find_files(workspace: Workspace, context: RunContext) -> Listing:
             return listing
         seconds = min(longest, remaining)
         log.info("files were changed a moment ago; looking again in %.0f s", seconds)
-        workspace.catalog.flow_runs.renew(context.run.id, lease(workspace) + timedelta(seconds=seconds))
         time.sleep(seconds)
 
 

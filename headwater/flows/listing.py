@@ -11,8 +11,7 @@ from headwater.catalog.base import utc_now
 from headwater.catalog.ledger import MAX_PATH_BYTES, FileVersion
 from headwater.errors import DocumentError
 from headwater.flows.completeness import rules_digest
-from headwater.flows.context import RunContext, lease
-from headwater.flows.heartbeat import Heartbeat
+from headwater.flows.context import RunContext
 from headwater.flows.manifests import MAX_BYTES, parse_manifest
 from headwater.flows.plans import format_options
 from headwater.flows.readiness import (
@@ -135,7 +134,6 @@ def _never_seen(workspace: Workspace, context: RunContext, orphans: Mapping[str,
 
 def _pages(workspace: Workspace, context: RunContext, files: Iterator[RemoteFile]) -> Iterator[list[RemoteFile]]:
     while page := list(islice(files, _PAGE)):
-        workspace.catalog.flow_runs.renew(context.run.id, lease(workspace))
         yield page
 
 
@@ -199,9 +197,7 @@ def _against_manifests(
     broken: dict[str, Obstacle] = {}
     wrong: dict[str, Obstacle] = {}
     checked = []
-    heartbeat = Heartbeat(workspace, context.run.id)
     for candidate in listing.ready:
-        heartbeat.beat()
         path = source_path(candidate.file.path)
         manifest = marker_of(path, ready.manifest)
         if manifest in beside and manifest not in read and manifest not in broken:
