@@ -67,6 +67,7 @@ def _options(
 app.command("apply")(resources.apply)
 app.command("diff")(resources.diff)
 app.command("get")(resources.get)
+app.command("delete")(resources.delete)
 app.command("run")(run.run)
 app.command("deliver")(notifications.deliver)
 app.command("settings")(settings.settings)

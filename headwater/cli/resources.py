@@ -1,4 +1,4 @@
-"""`headwater apply`, `diff` and `get`: authored documents and the catalog."""
+"""`headwater apply`, `diff`, `get` and `delete`: authored documents and the catalog."""
 
 import json
 from pathlib import Path
@@ -71,6 +71,26 @@ def get(
     else:
         rows = [(resource.name, resource.title, resource.description) for resource in found]
         print_table(("name", "title", "description"), rows, empty=f"no {known} in the catalog")
+
+
+def delete(
+    kind: Annotated[str, typer.Argument(help=f"One of: {', '.join(RESOURCE_TYPES)}.")],
+    name: Annotated[str, typer.Argument(help="The resource's name.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a document from the catalog, unless something needs it; then say what.
+
+    What was loaded with it stays. Applying its file again brings it back: remove that too.
+    """
+    from headwater.flows.resources import delete_resource
+
+    known = _kind(kind)
+    with workspace() as opened:
+        delete_resource(opened.catalog, known, name, tenant=opened.settings.tenant)
+    if as_json:
+        print_json({"deleted": {"kind": known, "name": name}})
+    else:
+        say(f"- {known} {name}", style="red")
 
 
 def _kind(written: str) -> str:

@@ -26,8 +26,7 @@ def translated(engine: sa.Engine, what: str) -> Iterator[None]:
         reason = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause).partition("\n")[0]
         advice = "Is it running, and may Headwater write to it?" if retryable else "Please report this."
         raise HeadwaterError(
-            f"{what} {engine.url.render_as_string(hide_password=True)}: {type(cause).__name__}: {reason.rstrip('.')}. "
-            f"Nothing was changed. {advice}",
+            f"{what} {place(engine.url)}: {type(cause).__name__}: {reason.rstrip('.')}. Nothing was changed. {advice}",
             retryable=retryable,
         ) from None
 
@@ -35,3 +34,8 @@ def translated(engine: sa.Engine, what: str) -> Iterator[None]:
 def _driver(engine: sa.Engine) -> Any:  # noqa: ANN401 - a module of PEP 249
     """The driver's module: rows that are written at once go to it directly, and its errors come as they are."""
     return engine.dialect.loaded_dbapi
+
+
+def place(url: sa.URL) -> str:
+    """Which database a URL means, for people: without user, password and query, which may hold secrets."""
+    return sa.URL.create(url.drivername, host=url.host, port=url.port, database=url.database).render_as_string()

@@ -9,7 +9,6 @@ from connectors.errors import AccessDeniedError, FileGoneError
 from headwater.errors import DocumentError
 from headwater.flows.candidates import Candidate
 from headwater.flows.context import RunContext
-from headwater.flows.heartbeat import Heartbeat
 from headwater.flows.manifests import MAX_BYTES, parse_manifest
 from headwater.flows.readiness import BROKEN_MANIFEST, SET_INCOMPLETE, UNDELIVERED, Obstacle, contradiction
 from headwater.flows.selection import file_matcher, marker_of
@@ -51,9 +50,7 @@ def compare(
     read: dict[str, Mapping[str, Expected]] = {}
     broken: dict[str, Obstacle] = {}
     found = Compared()
-    heartbeat = Heartbeat(workspace, context.run.id)
     for candidate in candidates:
-        heartbeat.beat()
         path = source_path(candidate.file.path)
         manifest = marker_of(path, manifest_name)
         if manifest in beside and manifest not in read and manifest not in broken:
@@ -88,10 +85,8 @@ def undelivered(
         connectors.errors.ConnectorError: a manifest cannot be read.
     """
     matches = file_matcher(context.source)
-    heartbeat = Heartbeat(workspace, context.run.id)
     found: dict[str, Obstacle] = {}
     for manifest, described in orphans.items():
-        heartbeat.beat()
         try:
             named = [described] if described is not None else list(_read(connector, manifest, None))
         except FileGoneError:

@@ -8,8 +8,8 @@ from datetime import datetime
 from ulid import ULID
 
 from headwater.catalog.base import utc_now
-from headwater.flows.context import lease
 from headwater.flows.finish import close_run
+from headwater.flows.heartbeat import lease
 from headwater.flows.processes import began_at, is_at_work
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, RunRequest

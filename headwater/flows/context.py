@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from connectors.errors import ConnectorError
 from headwater.errors import FileError, HeadwaterError
+from headwater.flows.heartbeat import beating
 from headwater.flows.schemas import resolve_schema
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, Dataset, MappingSet, RunRequest, Source
@@ -82,21 +83,16 @@ def open_context(workspace: Workspace, flow_run_id: str) -> RunContext:
     )
 
 
-def lease(workspace: Workspace) -> timedelta:
-    """How long a run may be silent before others take it for dead."""
-    return timedelta(seconds=workspace.settings.claim_lease_seconds)
-
-
 @contextmanager
 def recorded(workspace: Workspace, flow_run_id: str, step: str) -> Iterator[None]:
-    """Renew the run's lease, and keep the step's failure with the run until the step succeeds.
+    """Keep the run's lease renewed meanwhile, and the step's failure with the run until the step succeeds.
 
     After a task of a Dag run the lease is long: the next task may wait in a queue, where nothing renews it.
     """
     flow_runs = workspace.catalog.flow_runs
-    flow_runs.renew(flow_run_id, lease(workspace))
     try:
-        yield
+        with beating(workspace, flow_run_id):
+            yield
     except (HeadwaterError, ConnectorError) as error:
         failure = ErrorSummary(code=_code(error), message=str(error), step=step)
         flow_runs.set_step_error(flow_run_id, step, failure)

@@ -3,7 +3,6 @@
 import logging
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 
 from ulid import ULID
 
@@ -12,7 +11,7 @@ from headwater.catalog.catalog import Stores
 from headwater.catalog.ledger import Claim
 from headwater.flows.begin import begin_run
 from headwater.flows.candidates import Candidate, Listing
-from headwater.flows.context import COPY_FAILED, RunContext, lease, open_context, recorded
+from headwater.flows.context import COPY_FAILED, RunContext, open_context, recorded
 from headwater.flows.dividing import LargeFiles, divide_large_files, enter_parts
 from headwater.flows.listing import look
 from headwater.flows.plans import compile_run_plan
@@ -99,7 +98,6 @@ def _find_files(workspace: Workspace, context: RunContext) -> Listing:
             return listing
         seconds = min(longest, remaining)
         log.info("files were changed a moment ago; looking again in %.0f s", seconds)
-        workspace.catalog.flow_runs.renew(context.run.id, lease(workspace) + timedelta(seconds=seconds))
         time.sleep(seconds)
 
 

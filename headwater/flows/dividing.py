@@ -16,7 +16,6 @@ from headwater.flows.candidates import Candidate
 from headwater.flows.completeness import rules_digest
 from headwater.flows.context import RunContext
 from headwater.flows.continued import ContinuedStream
-from headwater.flows.heartbeat import Heartbeat
 from headwater.flows.plans import format_options
 from headwater.flows.workspace import Workspace
 from headwater.formats.parts import divide
@@ -107,7 +106,6 @@ class _Divider:
         self._connector = connector
         self._context = context
         self._options = format_options(context)
-        self._heartbeat = Heartbeat(workspace, context.run.id)
         self._found = found
 
     def divide(self, file: FileVersion, part_bytes: int) -> None:
@@ -136,7 +134,7 @@ class _Divider:
         limits = self._options.limits
         finely = replace(limits, block_bytes=min(limits.block_bytes, max(part_bytes // 8, _FINEST_BYTES)))
         with ContinuedStream(self._connector, file) as stream:
-            watched = _Watched(stream, self._heartbeat)
+            watched = _Watched(stream)
             division = divide(
                 watched,
                 file=file.path,
@@ -184,16 +182,14 @@ def _how_changed(listed: FileVersion, before: RemoteFile, after: RemoteFile, siz
 
 
 class _Watched:
-    """A stream whose reading keeps the run alive, and whose beginning and end are remembered."""
+    """A stream whose beginning and end are remembered."""
 
-    def __init__(self, stream: Readable, heartbeat: Heartbeat) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
-        self._heartbeat = heartbeat
         self._head = b""
         self._tail = b""
 
     def read(self, size: int, /) -> bytes:
-        self._heartbeat.beat()
         piece = self._stream.read(size)
         if len(self._head) < _END_BYTES:
             self._head = (self._head + piece)[:_END_BYTES]

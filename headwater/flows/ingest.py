@@ -20,7 +20,6 @@ from headwater.flows.completeness import find_incompleteness, require_records, r
 from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.fetch import FetchedFile, fetch_file
 from headwater.flows.fetch_part import fetch_part
-from headwater.flows.heartbeat import Heartbeat
 from headwater.flows.kept import KeptTransfers
 from headwater.flows.pgp.decryptor import GnupgDecryptor, open_decryptor
 from headwater.flows.plans import compile_run_plan, format_options
@@ -180,14 +179,12 @@ class _GroupReader:
     options: FormatOptions
     tally: _Tally
     progress: Progress
-    heartbeat: Heartbeat
     storm: storms.StormWatch
     decryptor: GnupgDecryptor | None
     kept: KeptTransfers
 
     def read(self, file: SourceFile) -> None:
         """Read one file, unless it is gone, was changed meanwhile, or its bytes are known."""
-        self.heartbeat.beat()
         try:
             with fetch_file(self.connector, file, on_bytes=self._on_bytes, kept=self.kept) as fetched:
                 if fetched.changed is not None:
@@ -250,7 +247,6 @@ class _GroupReader:
             tally.failed += len(chunk.errors)
             tally.failed_by_code.update(error.problems[0].code for error in chunk.errors)
             self.progress("records", chunk.read)
-            self.heartbeat.beat()
             if chunk.errors and self._is_lost(reader, stream, file, part):
                 break
         if self.decryptor is not None and tally.stopped is None:
@@ -291,7 +287,6 @@ class _GroupReader:
 
     def _on_bytes(self, count: int) -> None:
         self.progress("bytes", count)
-        self.heartbeat.beat()
 
 
 def _read_group(
@@ -319,7 +314,6 @@ def _read_group(
             options=format_options(context),
             tally=tally,
             progress=progress,
-            heartbeat=Heartbeat(workspace, context.run.id),
             storm=_storm_watch(workspace, context, others),
             decryptor=decryptor,
             kept=workspace.kept_transfers(context.source.account),

@@ -10,7 +10,7 @@ from headwater.catalog.ledger import MAX_PATH_BYTES, FileVersion
 from headwater.flows.against_manifests import compare, undelivered
 from headwater.flows.candidates import Candidate, Listing, most_files
 from headwater.flows.completeness import rules_digest
-from headwater.flows.context import RunContext, lease
+from headwater.flows.context import RunContext
 from headwater.flows.plans import format_options
 from headwater.flows.readiness import UNMARKED, Obstacle, WaitingFiles, judge
 from headwater.flows.selection import (
@@ -104,7 +104,6 @@ def _never_seen(workspace: Workspace, context: RunContext, orphans: Mapping[str,
 
 def _pages(workspace: Workspace, context: RunContext, files: Iterator[RemoteFile]) -> Iterator[list[RemoteFile]]:
     while page := list(islice(files, _PAGE)):
-        workspace.catalog.flow_runs.renew(context.run.id, lease(workspace))
         yield page
 
 

@@ -8,7 +8,6 @@ from headwater.catalog.catalog import Stores
 from headwater.errors import ConflictError, HeadwaterError, ThresholdExceededError
 from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.events import batch_event
-from headwater.flows.heartbeat import Heartbeat
 from headwater.flows.notifications import enqueue
 from headwater.flows.profile_rows import batch_load, current_rows, goes_to_profile
 from headwater.flows.reloading import finish_reloads, request_reloads
@@ -294,7 +293,7 @@ def load_profiles(workspace: Workspace, flow_run_id: str) -> StoreLoad:
         load = batch_load(workspace, batch, context.dataset, context.schema)
         finish_removals(workspace, batch.replaces)
         result = workspace.profile_store.load_profiles(load, current_rows(workspace, batch.id))
-        finish_reloads(workspace, batch.dataset, beat=Heartbeat(workspace, flow_run_id).beat)
+        finish_reloads(workspace, batch.dataset)
         notes = [f"{count} records made no profile: {reason}" for reason, count in sorted(result.skipped.items())]
         counts = {key: value for key, value in asdict(result).items() if isinstance(value, int) and key != "received"}
         return _tell(workspace, context, "ps_load_success", counts, notes)

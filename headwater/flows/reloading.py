@@ -8,7 +8,6 @@ maintenance, `headwater doctor --mend`.
 """
 
 import logging
-from collections.abc import Callable
 from functools import partial
 
 from headwater.catalog.base import utc_now
@@ -30,15 +29,12 @@ def request_reloads(stores: Stores, flow_run_id: str, batch_id: str) -> None:
     stores.reloads.request(stores.batches.loaded(stores.batches.with_replays(losing)), superseded_by=batch_id)
 
 
-def finish_reloads(
-    workspace: Workspace, dataset: str | None = None, *, beat: Callable[[], object] | None = None
-) -> list[str]:
+def finish_reloads(workspace: Workspace, dataset: str | None = None) -> list[str]:
     """Make identities and profiles follow the lake, where batches lost rows.
 
     Args:
         workspace: The installation.
         dataset: Whose batches; None for all.
-        beat: Called before each batch, to say that somebody is at work.
 
     Returns:
         The batches that were looked at.
@@ -50,8 +46,6 @@ def finish_reloads(
     pending = workspace.catalog.reloads.pending(dataset)
     batch_ids = sorted({each.batch_id for each in pending})
     for batch_id in batch_ids:
-        if beat is not None:
-            beat()
         reload_profiles(workspace, batch_id)
         workspace.catalog.reloads.done([each for each in pending if each.batch_id == batch_id])
     return batch_ids

@@ -42,7 +42,7 @@ def identity_settings(resources: ResourceStore) -> IdentitySettings | None:
     if len(found) > 1:
         names = " and ".join(repr(each.name) for each in found)
         raise ConflictError(
-            f"the catalog has several identity settings, {names}. Nothing was loaded. There is one at most: delete the"
-            " others."
+            f"the catalog has several identity settings, {names}. Nothing was loaded. There is one at most: delete the "
+            "others with `headwater delete identity_settings NAME`."
         )
     return found[0] if found else None

@@ -37,8 +37,8 @@ class IdentityRules:
             if namespace is None or not namespace.type.joins_graphs:
                 raise SchemaError(
                     f"identity settings {settings.name!r} name namespace {code!r}, which"
-                    f" {'does not exist' if namespace is None else 'joins no graph'}. Nothing was loaded. Name"
-                    " namespaces of people, their devices or cookies."
+                    f" {'does not exist' if namespace is None else 'joins no graph'}. Name namespaces of"
+                    " people, their devices or cookies."
                 )
         _check_priority(settings, namespaces)
         return cls(
@@ -66,5 +66,5 @@ def _check_priority(settings: IdentitySettings, namespaces: Namespaces) -> None:
         elif lower is not None:
             raise SchemaError(
                 f"identity settings {settings.name!r} put {lower!r}, a cookie or device, above {code!r}, a person's"
-                " namespace. Nothing was loaded. List the namespaces of people first."
+                " namespace. List the namespaces of people first."
             )

@@ -18,6 +18,16 @@ LookUp = Callable[[str, int], Sequence[str]]
 """Turns a host and a port into addresses; raises OSError if it cannot."""
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""A network's own translator (RFC 8215): it alone knows where in the address it reads the IPv4 one."""
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that is public (RFC 4291, section 2.4)."""
+_SPECIAL: Final = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
+"""What is not, within it: protocols and tunnels such as Teredo, examples, 6to4, examples (registry of RFC 6890)."""
+_LOW_IPV4: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
+"""The last 32 bits are an IPv4 address: NAT64 (RFC 6052), translated (RFC 2765), compatible (RFC 4291, 2.5.5.1)."""
+_ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
+"""The third quarter of an address whose last one is an IPv4 address (RFC 5214)."""
 _CLOUD_METADATA: Final = frozenset(
     ipaddress.ip_address(address)
     for address in ("169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254")
@@ -129,16 +139,27 @@ def _refusal(address: Address, *, allow_private: bool) -> str | None:
             return "a cloud's metadata service; nothing is ever sent there"
         if meant.is_link_local or meant.is_multicast or meant.is_unspecified:
             return "link-local, multicast or unspecified; nothing is ever sent there"
-        if not meant.is_global and not allow_private:
+        if not _is_public(meant) and not allow_private:
             return f"not public; set {_SETTING}=true if the receiver is on a private network"
+    if address in _LOCAL_NAT64:
+        return "translated to an address that only its network knows; nothing is ever sent there"
     return None
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_global
+    if address.ipv4_mapped is not None or address in _NAT64:
+        return True  # the IPv4 address within decides
+    return address in _UNICAST and address.is_global and not any(address in special for special in _SPECIAL)
 
 
 def _embedded(address: Address) -> list[ipaddress.IPv4Address]:
     """The IPv4 addresses that gateways read out of an IPv6 one."""
-    if isinstance(address, ipaddress.IPv4Address):
+    if isinstance(address, ipaddress.IPv4Address) or address.is_loopback or address.is_unspecified:
         return []
     found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64:
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    bits = int(address)
+    if any(address in network for network in _LOW_IPV4) or (bits >> 32) & 0xFFFFFFFF in _ISATAP:
+        found.append(ipaddress.IPv4Address(bits & 0xFFFFFFFF))
     return [embedded for embedded in found if embedded is not None]

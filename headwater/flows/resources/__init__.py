@@ -4,6 +4,7 @@ Start with `read_documents` and `apply_documents`.
 """
 
 from headwater.flows.resources.apply import ApplyPlan, DocumentChange, apply_documents, plan_apply
+from headwater.flows.resources.delete import delete_resource
 from headwater.flows.resources.differences import FieldChange
 from headwater.flows.resources.read import AuthoredDocument, read_documents
 
@@ -13,6 +14,7 @@ __all__ = [
     "DocumentChange",
     "FieldChange",
     "apply_documents",
+    "delete_resource",
     "plan_apply",
     "read_documents",
 ]

@@ -7,12 +7,13 @@ from typing import get_args
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
 from connectors.errors import ConfigurationError
+from headwater.errors import SchemaError
 from headwater.flows.account_types import account_model
 from headwater.flows.resources.problems import Problem
 from headwater.flows.resources.read import AuthoredDocument
 from headwater.flows.resources.world import World
 from headwater.formats import FormatOptions
-from headwater.identity.namespaces import Namespaces
+from headwater.identity import IdentityRules, Namespaces
 from headwater.model.base import Document
 from headwater.model.documents import (
     Account,
@@ -20,6 +21,7 @@ from headwater.model.documents import (
     Dataset,
     Descriptor,
     IdentityNamespace,
+    IdentitySettings,
     MappingSet,
     MergePolicy,
     Notifier,
@@ -65,6 +67,13 @@ def _account(account: Account, document: AuthoredDocument, world: World) -> Iter
 
 @_check.register
 def _identity_namespace(namespace: IdentityNamespace, document: AuthoredDocument, world: World) -> Iterator[Problem]:
+    standard = Namespaces({}).find(namespace.name)
+    if standard is not None:
+        message = (
+            f"{standard.code!r} is a standard namespace, of type {standard.type.value}, and needs no document; codes "
+            "are compared without case and never given twice. Use it as it is, or give yours another code."
+        )
+        yield document.problem(message, "name", is_conflict=True)
     stored = world.before(IdentityNamespace, namespace.name)
     if stored is None:
         return
@@ -78,6 +87,22 @@ def _identity_namespace(namespace: IdentityNamespace, document: AuthoredDocument
             f"the type of an identity namespace never changes: it is {stored.type.value}, not {namespace.type.value}"
         )
         yield document.problem(message, "type", is_conflict=True)
+
+
+@_check.register
+def _identity_settings(settings: IdentitySettings, document: AuthoredDocument, world: World) -> Iterator[Problem]:
+    own = {namespace.name: namespace.type for namespace in world.all_after(IdentityNamespace)}
+    try:
+        IdentityRules.from_settings(settings, Namespaces(own))
+    except SchemaError as error:
+        yield document.problem(str(error))
+    for other in world.names(IdentitySettings):
+        if other != settings.name:
+            message = (
+                f"identity settings {other!r} exist already, and there is one at most. Change those, or delete them "
+                f"with `headwater delete identity_settings {other}`."
+            )
+            yield document.problem(message, "name")
 
 
 @_check.register

@@ -14,9 +14,13 @@ Kind = TypeVar("Kind", bound=Resource)
 class World:
     """Every resource by kind and name, before and after. Identity namespaces are compared without case."""
 
-    def __init__(self, stored: Iterable[Resource], documents: Sequence[AuthoredDocument]) -> None:
+    def __init__(
+        self, stored: Iterable[Resource], documents: Sequence[AuthoredDocument], *, gone: Resource | None = None
+    ) -> None:
         self._before = {_key(resource): resource for resource in stored}
         self._after = self._before | {_key(document.resource): document.resource for document in documents}
+        if gone is not None:
+            del self._after[_key(gone)]
         self._documents = {_key(document.resource): document for document in documents}
 
     @classmethod
@@ -32,6 +36,10 @@ class World:
     def after(self, document_class: type[Kind], name: str) -> Kind | None:
         """The resource as it will be, or None."""
         return cast("Kind | None", self._after.get(_key_of(document_class, name)))
+
+    def everything(self) -> list[Resource]:
+        """Every stored resource."""
+        return list(self._before.values())
 
     def all_before(self, document_class: type[Kind]) -> Iterator[Kind]:
         """Every stored resource of a kind."""

@@ -89,10 +89,10 @@ def test_another_database_is_refused_with_what_is_expected(url: str) -> None:
         Catalog.open(url)
 
 
-def test_a_database_that_is_not_there_is_a_passing_error_without_its_password() -> None:
-    with pytest.raises(
-        HeadwaterError, match=r"catalog database postgresql\+psycopg://u:\*\*\*@127.0.0.1:1/x: "
-    ) as caught:
-        Catalog.open("postgresql+psycopg://u:secret@127.0.0.1:1/x")
+@pytest.mark.parametrize("url", ["u:secret@127.0.0.1:1/x", "u@127.0.0.1:1/x?password=secret"], ids=["user", "query"])
+def test_a_database_that_is_not_there_is_a_passing_error_without_its_password(url: str) -> None:
+    expected = r"catalog database postgresql\+psycopg://127.0.0.1:1/x: "
+    with pytest.raises(HeadwaterError, match=expected) as caught:
+        Catalog.open(f"postgresql+psycopg://{url}")
     assert caught.value.retryable
     assert "secret" not in str(caught.value)

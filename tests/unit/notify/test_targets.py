@@ -1,3 +1,5 @@
+from ipaddress import ip_address
+
 import pytest
 
 from headwater.errors import DeliveryError
@@ -9,6 +11,8 @@ from headwater.notify import check_target
     [
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "[::1]", "[fc00::1]",
         "[::ffff:10.0.0.1]", "[64:ff9b::10.0.0.1]", "[2002:0a00:0001::]", "localhost", "2130706433", "0x7f.1",
+        "[::127.0.0.1]", "[::ffff:0:10.0.0.1]", "[2600::5efe:127.0.0.1]", "[2600::200:5efe:10.0.0.1]", "[fec0::2]",
+        "[2001:db8::1]", "[3fff::1]", "[2001::1]", "[4000::1]", "[100::1]",
     ],
 )  # fmt: skip
 def test_private_addresses_are_refused_however_they_are_written(host: str) -> None:
@@ -24,6 +28,11 @@ def test_private_addresses_are_refused_however_they_are_written(host: str) -> No
         ("169.254.169.254", "a cloud's metadata service"),
         ("[::ffff:169.254.169.254]", "a cloud's metadata service"),
         ("168.63.129.16", "a cloud's metadata service"),
+        ("[::ffff:0:169.254.169.254]", "a cloud's metadata service"),
+        ("[::169.254.169.254]", "a cloud's metadata service"),
+        ("[fe80::5efe:169.254.169.254]", "link-local, multicast or unspecified"),
+        ("[2600::5efe:169.254.169.254]", "a cloud's metadata service"),
+        ("[64:ff9b:1::169.254.169.254]", "translated to an address that only its network knows"),
         ("[fd00:ec2::254]", "a cloud's metadata service"),
         ("169.254.1.1", "link-local, multicast or unspecified"),
         ("[fe80::1]", "link-local, multicast or unspecified"),
@@ -35,6 +44,13 @@ def test_private_addresses_are_refused_however_they_are_written(host: str) -> No
 def test_some_addresses_are_refused_even_where_private_ones_are_allowed(host: str, reason: str) -> None:
     with pytest.raises(DeliveryError, match=reason):
         check_target(f"http://{host}/", allow_private=True)
+
+
+@pytest.mark.parametrize("host", ["2600:1406::1", "64:ff9b::8.8.8.8", "::ffff:8.8.8.8"])
+def test_public_addresses_of_version_6_are_allowed(host: str) -> None:
+    target = check_target(f"https://[{host}]/", allow_private=False)
+
+    assert target.addresses == (ip_address(host),)
 
 
 def test_a_public_address_is_allowed_and_pinned() -> None:

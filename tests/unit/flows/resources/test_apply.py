@@ -333,6 +333,48 @@ def test_an_identity_namespace_keeps_its_type_and_spelling(folder: Folder) -> No
     ]
 
 
+@pytest.mark.parametrize("code", ["email", "ECID"])
+def test_a_standard_namespace_is_not_given_again(folder: Folder, code: str) -> None:
+    folder.write("again.yaml", f"kind: identity_namespace\nname: {code}\ntype: Non_people\n")
+
+    [message] = folder.refuse(ConflictError)
+    assert message.startswith("again.yaml:2: name: 'E")
+    assert "is a standard namespace" in message
+    assert message.endswith("Use it as it is, or give yours another code.")
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (
+            "unique_namespaces: [nope]",
+            "settings.yaml:1: identity settings 'mine' name namespace 'nope', which does not",
+        ),
+        (
+            "namespace_priority: [ECID, crmId]",
+            "settings.yaml:1: identity settings 'mine' put 'ECID', a cookie or device",
+        ),
+    ],
+    ids=["unknown", "order"],
+)
+def test_identity_settings_fit_the_namespaces(folder: Folder, rule: str, message: str) -> None:
+    folder.write("settings.yaml", f"kind: identity_settings\nname: mine\n{rule}\n")
+
+    [problem] = folder.refuse()
+    assert problem.startswith(message)
+
+
+def test_identity_settings_are_given_once(folder: Folder) -> None:
+    folder.write("settings.yaml", "kind: identity_settings\nname: mine\nunique_namespaces: [crmId]\n")
+    folder.apply()
+    folder.write("second.yaml", "kind: identity_settings\nname: second\n")
+
+    assert (
+        "second.yaml:2: name: identity settings 'mine' exist already, and there is one at most. "
+        "Change those, or delete them with `headwater delete identity_settings mine`."
+    ) in folder.refuse()
+
+
 def test_a_class_has_one_default_merge_policy(folder: Folder) -> None:
     folder.write("second.yaml", "kind: merge_policy\nname: second\ndefault: true\n")
 
