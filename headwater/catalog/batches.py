@@ -1,13 +1,14 @@
 """Batches: what became visible together, what waits to, and what did not."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from headwater.catalog.base import Store
+from headwater.catalog.batch_relations import originals, refuse_while_replayed, replacing_batches, with_replays
+from headwater.catalog.batch_rows import batch_of, counts_of, failure_to_json, select_batches, staged_of
 from headwater.catalog.tables import batch, batch_group, flow_run, staged_file
 from headwater.database.engine import upsert
 from headwater.errors import ConflictError, NotFoundError
@@ -83,10 +84,10 @@ class BatchStore(Store):
         Raises:
             NotFoundError: there is none of that id.
         """
-        row = self._first(_select().where(batch.c.id == batch_id))
+        row = self._first(select_batches().where(batch.c.id == batch_id))
         if row is None:
             raise NotFoundError(f"no batch {batch_id!r} in the catalog")
-        return _batch(row)
+        return batch_of(row)
 
     def latest(self, *, dataset: str | None = None, limit: int = 100) -> list[Batch]:
         """The newest batches first, of one dataset or of all."""
@@ -94,7 +95,7 @@ class BatchStore(Store):
         ids = sa.select(batch.c.id).order_by(*newest).limit(limit)
         if dataset is not None:
             ids = ids.where(batch.c.dataset == dataset)
-        return [_batch(row) for row in self._all(_select().where(batch.c.id.in_(ids)).order_by(*newest))]
+        return [batch_of(row) for row in self._all(select_batches().where(batch.c.id.in_(ids)).order_by(*newest))]
 
     def put_group(self, batch_id: str, report: GroupReport) -> tuple[StagedFile, ...]:
         """Remember a group's result in place of an earlier attempt's; returns the files that attempt had staged.
@@ -105,7 +106,7 @@ class BatchStore(Store):
         with self._begin() as connection:
             self._move(connection, batch_id, to=BatchStatus.LOADING, of=(BatchStatus.LOADING,))
             here = (staged_file.c.batch_id == batch_id) & (staged_file.c.group_number == report.group)
-            earlier = tuple(_staged(row) for row in connection.execute(sa.select(staged_file).where(here)).mappings())
+            earlier = tuple(staged_of(row) for row in connection.execute(sa.select(staged_file).where(here)).mappings())
             connection.execute(sa.delete(staged_file).where(here))
             connection.execute(
                 sa.delete(batch_group).where(
@@ -150,7 +151,7 @@ class BatchStore(Store):
                 group=row["group_number"],
                 files=row["files"],
                 input_bytes=row["input_bytes"],
-                counts=_counts(row),
+                counts=counts_of(row),
                 failed_by_code=row["failed_by_code"],
                 notes=tuple(row["notes"]),
                 staged=(),
@@ -166,7 +167,7 @@ class BatchStore(Store):
             .where(staged_file.c.batch_id == batch_id)
             .order_by(staged_file.c.group_number, staged_file.c.uri)
         )
-        return [_staged(row) for row in self._all(query)]
+        return [staged_of(row) for row in self._all(query)]
 
     def forget_staged(self, batch_id: str) -> None:
         """Forget the batch's data files, after they were removed."""
@@ -184,10 +185,7 @@ class BatchStore(Store):
     def with_replays(self, batch_ids: Iterable[str]) -> tuple[str, ...]:
         """These batches and those in the lake that loaded rejected records of them, and of those in turn."""
         with self._read() as connection:
-            found = list(dict.fromkeys(batch_ids))
-            for batch_id in found:
-                found += self._replays(connection, batch_id, BatchStatus.SUCCESS)
-        return tuple(found)
+            return with_replays(connection, batch_ids)
 
     def loaded(self, batch_ids: Collection[str]) -> set[str]:
         """Those of the batches that are in the lake."""
@@ -199,20 +197,6 @@ class BatchStore(Store):
             found.update(row["id"] for row in self._all(query))
         return found
 
-    @staticmethod
-    def _replays(connection: sa.Connection, batch_id: str, status: BatchStatus) -> list[str]:
-        query = sa.select(batch.c.id).where(batch.c.replay_of == batch_id, batch.c.status == status.value)
-        return list(connection.execute(query).scalars())
-
-    def _refuse_while_replayed(self, connection: sa.Connection, batch_id: str) -> None:
-        for loaded in self.with_replays([batch_id]):
-            if staged := self._replays(connection, loaded, BatchStatus.STAGED):
-                raise ConflictError(
-                    f"the rejected records of batch {loaded} are being loaded by batch {staged[0]}. Nothing was "
-                    "changed. Wait for that replay; if it died, `headwater doctor --mend` closes its run.",
-                    retryable=True,
-                )
-
     def require_supersedable(self, batch_ids: Collection[str]) -> None:
         """Hold the batches that are about to lose rows until the end of the transaction.
 
@@ -222,12 +206,12 @@ class BatchStore(Store):
         with self._begin() as connection:
             for batch_id in sorted(batch_ids):
                 connection.execute(sa.select(batch.c.id).where(batch.c.id == batch_id).with_for_update())
-                self._refuse_while_replayed(connection, batch_id)
+                refuse_while_replayed(connection, batch_id)
 
     def staged(self, dataset: str) -> list[Batch]:
         """The dataset's batches whose commit may be under way."""
-        query = _select().where(batch.c.dataset == dataset, batch.c.status == BatchStatus.STAGED.value)
-        return [_batch(row) for row in self._all(query.order_by(batch.c.id))]
+        query = select_batches().where(batch.c.dataset == dataset, batch.c.status == BatchStatus.STAGED.value)
+        return [batch_of(row) for row in self._all(query.order_by(batch.c.id))]
 
     def require_original(self, replay: Batch) -> None:
         """Hold what the batch replays until the end of the transaction, and make sure that it stays in the lake.
@@ -236,25 +220,14 @@ class BatchStore(Store):
             ConflictError: the original was removed, or is being replaced.
         """
         with self._begin() as connection:
-            for original in self._originals(connection, replay):
+            for original in originals(connection, replay):
                 query = sa.select(batch.c.status).where(batch.c.id == original).with_for_update()
                 status = connection.execute(query).scalar_one()
-                if status != BatchStatus.SUCCESS or self._replacing(connection, original, (BatchStatus.STAGED,)):
+                if status != BatchStatus.SUCCESS or replacing_batches(connection, original, (BatchStatus.STAGED,)):
                     raise ConflictError(
                         f"batch {original}, whose rejected records batch {replay.id} was to load, is no longer in the "
                         "lake or is being replaced. Nothing was loaded."
                     )
-
-    @staticmethod
-    def _originals(connection: sa.Connection, replay: Batch) -> list[str]:
-        """What the batch replays, and what that replays in turn; the one that read the files comes first."""
-        found: list[str] = []
-        original = replay.replay_of
-        while original is not None:
-            found.insert(0, original)
-            query = sa.select(batch.c.replay_of).where(batch.c.id == original)
-            original = connection.execute(query).scalar_one()
-        return found
 
     def require_replaceable(self, replacing: Batch) -> None:
         """Hold the batches that this one replaces until the end of the transaction, and make sure that it alone may.
@@ -272,18 +245,13 @@ class BatchStore(Store):
                         f"batch {replaced}, which batch {replacing.id} was to replace, is {status} by now. Nothing was "
                         "loaded; run again without replacing it."
                     )
-                self._refuse_while_replayed(connection, replaced)
-                others = self._replacing(connection, replaced, (BatchStatus.STAGED,)) - {replacing.id}
+                refuse_while_replayed(connection, replaced)
+                others = replacing_batches(connection, replaced, (BatchStatus.STAGED,)) - {replacing.id}
                 if others:
                     raise ConflictError(
                         f"batch {replaced}, which batch {replacing.id} was to replace, is being replaced by batch "
                         f"{min(others)}. Nothing was loaded; wait for that one, then replace it instead."
                     )
-
-    @staticmethod
-    def _replacing(connection: sa.Connection, batch_id: str, statuses: Collection[BatchStatus]) -> set[str]:
-        query = sa.select(batch.c.id, batch.c.replaces).where(batch.c.status.in_([status.value for status in statuses]))
-        return {row.id for row in connection.execute(query) if batch_id in row.replaces}
 
     def settle(
         self,
@@ -323,11 +291,11 @@ class BatchStore(Store):
         with self._begin() as connection:
             self._move(connection, batch_id, to=BatchStatus.INACTIVE, of=(BatchStatus.SUCCESS, BatchStatus.INACTIVE))
             if not replaced:
-                self._refuse_while_replayed(connection, batch_id)
-            for replay in self.with_replays([batch_id])[1:]:
+                refuse_while_replayed(connection, batch_id)
+            for replay in with_replays(connection, [batch_id])[1:]:
                 self._move(connection, replay, to=BatchStatus.INACTIVE, of=(BatchStatus.SUCCESS,))
                 connection.execute(sa.update(batch).where(batch.c.id == replay).values(removing=True))
-            replacing = self._replacing(connection, batch_id, (BatchStatus.LOADING, BatchStatus.STAGED))
+            replacing = replacing_batches(connection, batch_id, (BatchStatus.LOADING, BatchStatus.STAGED))
             if replacing and not replaced:
                 raise ConflictError(
                     f"batch {batch_id} is about to be replaced by batch {min(replacing)}, whose flow run is not "
@@ -352,7 +320,7 @@ class BatchStore(Store):
 
     def being_removed(self) -> list[Batch]:
         """The batches whose removal has begun and not ended, oldest first."""
-        return [_batch(row) for row in self._all(_select().where(batch.c.removing).order_by(batch.c.id))]
+        return [batch_of(row) for row in self._all(select_batches().where(batch.c.removing).order_by(batch.c.id))]
 
     def delete(self, batch_id: str) -> None:
         """An inactive batch is `deleted`; what it had staged is forgotten.
@@ -381,20 +349,22 @@ class BatchStore(Store):
 
     def abandoned(self) -> list[Batch]:
         """Batches that may still be committed although their flow run is closed; an intact catalog has none."""
-        query = _select().join(flow_run, flow_run.c.id == batch.c.flow_run_id)
+        query = select_batches().join(flow_run, flow_run.c.id == batch.c.flow_run_id)
         query = query.where(batch.c.status.in_(_OPEN), flow_run.c.completed_at.is_not(None)).order_by(batch.c.id)
-        return [_batch(row) for row in self._all(query)]
+        return [batch_of(row) for row in self._all(query)]
 
     def leftovers(self) -> list[Batch]:
         """Batches that loaded nothing and still have staged files; an intact catalog has none."""
         ended = (BatchStatus.FAILED.value, BatchStatus.ABORTED.value)
         has_files = sa.select(staged_file.c.uri).where(staged_file.c.batch_id == batch.c.id).exists()
-        query = _select().where(batch.c.status.in_(ended), has_files).order_by(batch.c.id)
-        return [_batch(row) for row in self._all(query)]
+        query = select_batches().where(batch.c.status.in_(ended), has_files).order_by(batch.c.id)
+        return [batch_of(row) for row in self._all(query)]
 
     def of_dataset(self, dataset: str) -> list[Batch]:
         """All batches of the dataset, oldest first."""
-        return [_batch(row) for row in self._all(_select().where(batch.c.dataset == dataset).order_by(batch.c.id))]
+        return [
+            batch_of(row) for row in self._all(select_batches().where(batch.c.dataset == dataset).order_by(batch.c.id))
+        ]
 
     def datasets(self) -> list[str]:
         """The names of the datasets that ever had a batch."""
@@ -420,57 +390,3 @@ def replayed_before(batch_id: str | None, replay: str | None) -> ConflictError:
         f"the rejected records of batch {batch_id} were taken by batch {replay}. What that one rejected again can be "
         f"replayed from there: headwater batch replay {replay}"
     )
-
-
-def failure_to_json(failure: ErrorSummary) -> dict[str, object]:
-    """The form in which errors are stored: None left out."""
-    return {key: value for key, value in asdict(failure).items() if value is not None}
-
-
-def failure_from_json(stored: dict[str, Any]) -> ErrorSummary:
-    """The inverse of `failure_to_json`."""
-    return ErrorSummary(**stored)
-
-
-def _select() -> sa.Select[Any]:
-    output = sa.select(sa.func.sum(staged_file.c.size_bytes)).where(staged_file.c.batch_id == batch.c.id)
-    return sa.select(batch, *group_totals(batch.c.id), output.scalar_subquery().label("output_bytes"))
-
-
-def group_totals(batch_id: sa.Column[str]) -> list[sa.Label[Any]]:
-    """What a batch's groups come to, as columns of a query that has the batch's id: none but its groups are read."""
-    counted = ("files", "input_bytes", "records_read", "records_loaded", "records_failed")
-    sums = (sa.select(sa.func.sum(batch_group.c[name])).where(batch_group.c.batch_id == batch_id) for name in counted)
-    return [each.scalar_subquery().label(name) for name, each in zip(counted, sums, strict=True)]
-
-
-def _counts(row: Any) -> RecordCounts:  # noqa: ANN401 - a database row's columns have no static types
-    return RecordCounts(
-        read=int(row["records_read"] or 0),
-        loaded=int(row["records_loaded"] or 0),
-        failed=int(row["records_failed"] or 0),
-    )
-
-
-def _batch(row: Any) -> Batch:  # noqa: ANN401 - a database row's columns have no static types
-    return Batch(
-        id=row["id"],
-        dataset=row["dataset"],
-        flow_run_id=row["flow_run_id"],
-        status=BatchStatus(row["status"]),
-        created_at=row["created_at"],
-        completed_at=row["completed_at"],
-        snapshot_id=row["snapshot_id"],
-        files=int(row["files"] or 0),
-        input_bytes=int(row["input_bytes"] or 0),
-        output_bytes=int(row["output_bytes"] or 0),
-        counts=_counts(row),
-        errors=tuple(failure_from_json(entry) for entry in row["errors"]),
-        replaces=tuple(row["replaces"]),
-        replay_of=row["replay_of"],
-        removing=row["removing"],
-    )
-
-
-def _staged(row: Any) -> StagedFile:  # noqa: ANN401 - a database row's columns have no static types
-    return StagedFile(uri=row["uri"], rows=row["rows"], size_bytes=row["size_bytes"], group=row["group_number"])

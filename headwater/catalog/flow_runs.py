@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headwater.catalog.base import Store, utc_now
-from headwater.catalog.batches import failure_from_json, failure_to_json, group_totals
+from headwater.catalog.batch_rows import failure_from_json, failure_to_json, group_totals
 from headwater.catalog.tables import flow_run
 from headwater.errors import ConflictError, NotFoundError
 from headwater.model.documents import Dataflow, RunRequest

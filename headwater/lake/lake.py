@@ -5,45 +5,31 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.io import FileIO, load_file_io
-from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.table import Table
-from sqlalchemy.exc import IntegrityError
 
-from headwater.errors import LakeError
 from headwater.lake.commits import BatchCommit, commit_batch, find_snapshot, give_up_batch
 from headwater.lake.errors import explained
 from headwater.lake.iceberg_catalog import NAMESPACE, open_catalog
 from headwater.lake.maintenance import BatchFacts, Maintained, maintain_table
 from headwater.lake.orphans import TableFolder, find_orphans, place
-from headwater.lake.partitions import add_day_partition, day_column
+from headwater.lake.partitions import day_column
 from headwater.lake.reading import batch_rows, file_rows, of_batch, remaining_rows
 from headwater.lake.references import BatchSnapshot, batch_snapshots, references, rows_by_batch
 from headwater.lake.removal import remove_batches
 from headwater.lake.replacing import RemovedRows
-from headwater.lake.schemas import ColumnChange, compare, table_schema
+from headwater.lake.schemas import table_schema
 from headwater.lake.staging import FILE_BYTES, StageTarget, StageWriter
 from headwater.lake.storage import Location, delete_files, parse_location
+from headwater.lake.tables import find_table, prepare_table
 from headwater.model.records import RecordCounts
 from headwater.model.runs import StagedFile
-
-_TABLE_PROPERTIES: Final = {
-    "format-version": "2",
-    "commit.manifest-merge.enabled": "true",
-    "commit.manifest.min-count-to-merge": "10",
-    "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": "20",
-    "write.parquet.compression-codec": "zstd",
-    "write.parquet.compression-level": "1",
-}
-"""Keep the work of a commit and of planning a scan small over thousands of batches."""
-_EVOLUTION_ATTEMPTS: Final = 10
 
 
 class Lake:
@@ -100,20 +86,7 @@ class Lake:
         """
         wanted = table_schema(arrow_schema)
         with explained(f"preparing the table of dataset {dataset!r}", dataset):
-            for attempts_left in reversed(range(_EVOLUTION_ATTEMPTS)):
-                table = self._load_or_create(dataset, wanted, day_of)
-                changes = list(compare(wanted, schema_to_pyarrow(table.schema(), include_field_ids=False)))
-                _refuse_breaking(dataset, changes)
-                if not changes:
-                    return
-                try:
-                    with table.update_schema() as update:
-                        update.union_by_name(wanted)
-                except CommitFailedException:
-                    if attempts_left == 0:
-                        raise
-                else:
-                    return
+            prepare_table(self._catalog, dataset, wanted, day_of)
 
     def drop_table(self, dataset: str) -> None:
         """Take the table out of the catalog; its files stay. Does nothing if there is none."""
@@ -386,28 +359,4 @@ class Lake:
         return self._catalog.load_table((NAMESPACE, dataset))
 
     def _find(self, dataset: str) -> Table | None:
-        try:
-            return self._load(dataset)
-        except NoSuchTableError:
-            return None
-
-    def _load_or_create(self, dataset: str, wanted: pa.Schema, day_of: str | None) -> Table:
-        if (table := self._find(dataset)) is not None:
-            return table
-        creation = self._catalog.create_table_transaction((NAMESPACE, dataset), wanted, properties=_TABLE_PROPERTIES)
-        try:
-            if day_of is not None:
-                with creation.update_spec() as update:
-                    add_day_partition(update, day_of)
-            return creation.commit_transaction()
-        except (TableAlreadyExistsError, IntegrityError, CommitFailedException):
-            return self._load(dataset)
-
-
-def _refuse_breaking(dataset: str, changes: Sequence[ColumnChange]) -> None:
-    breaking = [change.message for change in changes if change.breaking]
-    if breaking:
-        raise LakeError(
-            f"the table of dataset {dataset!r} cannot take rows of this schema: {'; '.join(breaking)}. Nothing was "
-            "changed. Give the changed field another name, or load into another dataset."
-        )
+        return find_table(self._catalog, dataset)
