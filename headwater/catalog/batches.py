@@ -97,6 +97,12 @@ class BatchStore(Store):
             ids = ids.where(batch.c.dataset == dataset)
         return [batch_of(row) for row in self._all(select_batches().where(batch.c.id.in_(ids)).order_by(*newest))]
 
+    def last_completed_at(self, dataset: str) -> datetime | None:
+        """When the dataset's batches last came to an end, or None."""
+        query = sa.select(sa.func.max(batch.c.completed_at, type_=batch.c.completed_at.type).label("at"))
+        row = self._first(query.where(batch.c.dataset == dataset))
+        return row["at"] if row is not None else None
+
     def put_group(self, batch_id: str, report: GroupReport) -> tuple[StagedFile, ...]:
         """Remember a group's result in place of an earlier attempt's; returns the files that attempt had staged.
 

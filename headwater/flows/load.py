@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 
 from headwater.catalog.base import utc_now
 from headwater.catalog.catalog import Stores
@@ -202,7 +203,10 @@ def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snaps
     flow, _ = stores.flow_runs.document(flow_run_id)
     batch = stores.batches.get(str(run.batch_id))
     errors = rejected_summary(stores, batch, flow)
-    stores.batches.settle(batch.id, BatchStatus.SUCCESS, completed_at=now, snapshot_id=snapshot_id, errors=errors)
+    completed_at = _in_order(stores, batch.dataset, now)
+    stores.batches.settle(
+        batch.id, BatchStatus.SUCCESS, completed_at=completed_at, snapshot_id=snapshot_id, errors=errors
+    )
     for replaced in batch.replaces:
         if stores.batches.get(replaced).status is BatchStatus.SUCCESS:
             stores.batches.begin_removal(replaced, release_files=False, replaced=True)
@@ -213,6 +217,15 @@ def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snaps
     enqueue(
         stores, batch_event(workspace.settings, "ing_load_success", stores.batches.get(batch.id), flow, now=now), flow
     )
+
+
+def _in_order(stores: Stores, dataset: str, now: datetime) -> datetime:
+    """The time at which a batch is ingested: later than the dataset's others, also after the clock was set back.
+
+    By it profiles know which data is newer.
+    """
+    last = stores.batches.last_completed_at(dataset)
+    return now if last is None else max(now, last + timedelta(microseconds=1))
 
 
 def rejected_summary(stores: Stores, batch: Batch, flow: Dataflow) -> tuple[ErrorSummary, ...]:

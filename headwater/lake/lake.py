@@ -217,8 +217,7 @@ class Lake:
         """
         with explained(f"cleaning up after batch {batch_id} of dataset {dataset!r}", dataset):
             table = self._load(dataset)
-            folder = self._folder(table.location_provider().new_data_location(batch_id))
-            leftovers = {f"{folder.uri}/{name}" for name in folder.files()} - {file.uri for file in keep}
+            leftovers = self._present(table, batch_id) - {file.uri for file in keep}
             if leftovers:
                 leftovers -= references(table).data
             delete_files(table.io, leftovers)
@@ -299,7 +298,9 @@ class Lake:
             LakeError: the lake refused or could not be reached.
         """
         with explained(f"reading batch {batch_id} of dataset {dataset!r}", dataset):
-            yield from batch_rows(batch_id, files, self._io, partial(self._load, dataset))
+            if files:
+                table = self._load(dataset)
+                yield from batch_rows(table, batch_id, files, self._io, present=self._present(table, batch_id))
 
     def read_remaining(self, dataset: str, batch_id: str) -> Iterator[pa.RecordBatch]:
         """The rows that the dataset has now of a batch, in bounded pieces, in the order in which they were loaded.
@@ -347,6 +348,11 @@ class Lake:
         """
         with explained(f"reading dataset {dataset!r}", dataset):
             return tuple(task.file.file_path for task in self._load(dataset).scan().plan_files())
+
+    def _present(self, table: Table, batch_id: str) -> set[str]:
+        """Addresses of the files in a batch's folder: one listing, however many they are."""
+        folder = self._folder(table.location_provider().new_data_location(batch_id))
+        return {f"{folder.uri}/{name}" for name in folder.files()}
 
     def _folder(self, uri: str) -> TableFolder:
         file_system, path = replace(self._warehouse, uri=uri).file_system()

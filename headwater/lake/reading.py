@@ -1,6 +1,6 @@
 """Reads rows: of staged files, of one batch."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
@@ -38,13 +38,21 @@ def file_rows(io: FileIO, file: StagedFile, columns: Sequence[str] | None) -> It
 
 
 def batch_rows(
-    batch_id: str, files: Sequence[StagedFile], io_of: Callable[[StagedFile], FileIO], load: Callable[[], Table]
+    table: Table,
+    batch_id: str,
+    files: Sequence[StagedFile],
+    io_of: Callable[[StagedFile], FileIO],
+    *,
+    present: Container[str],
 ) -> Iterator[pa.RecordBatch]:
-    """The rows that a batch loaded: of its staged files, or of the table once those were compacted away."""
-    if all(io_of(file).new_input(file.uri).exists() for file in files):
+    """The rows that a batch loaded: of its staged files, or of the table once those were compacted away.
+
+    `present` has the addresses of the files that are there.
+    """
+    if all(file.uri in present for file in files):
         yield from _gathered(batch for file in files for batch in file_rows(io_of(file), file, None))
     else:
-        yield from remaining_rows(load(), batch_id)
+        yield from remaining_rows(table, batch_id)
 
 
 def remaining_rows(table: Table, batch_id: str) -> Iterator[pa.RecordBatch]:

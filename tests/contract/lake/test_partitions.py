@@ -1,7 +1,10 @@
 """Event tables: one partition per UTC day of `timestamp`."""
 
+import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,6 +70,27 @@ def test_any_number_of_days_is_written_with_few_open_files(lake: Lake, events: s
     assert len(lake.data_files(events)) == days * 2
     by_day = [pq.read_table(path, columns=["timestamp"]) for path in (tmp_path / "lake").rglob("*.parquet")]
     assert all(len(set(rows.column("timestamp").cast(pa.date32()).to_pylist())) == 1 for rows in by_day)
+
+
+def test_the_store_is_asked_once_what_it_has_of_a_batch_however_many_files(lake: Lake, events: str) -> None:
+    staged = stage_events(lake, events, BATCH, *((str(day), NOON + timedelta(days=day)) for day in range(30)))
+    lake.commit(events, BATCH, staged)
+    asked: Counter[str] = Counter()
+
+    def count(frame: FrameType, what: str, _argument: object) -> None:
+        if what == "call":
+            asked[frame.f_code.co_qualname] += 1
+
+    sys.setprofile(count)
+    try:
+        pieces = list(lake.read_batch(events, BATCH, staged))
+    finally:
+        sys.setprofile(None)
+
+    assert sum(piece.num_rows for piece in pieces) == len(staged) == 30
+    assert asked["TableFolder.files"] == 1
+    assert asked["PyArrowFile.exists"] == 0
+    assert asked["PyArrowFile.open"] >= 30
 
 
 def test_an_exception_removes_the_files_of_every_day(lake: Lake, events: str, tmp_path: Path) -> None:
