@@ -23,6 +23,7 @@ from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.finish import finish
 from headwater.flows.load import load_identities, load_lake, load_profiles
 from headwater.flows.plans import compile_run_plan, format_options
+from headwater.flows.profile_rows import first_batch
 from headwater.flows.workspace import Workspace
 from headwater.ingest import read_file
 from headwater.model.documents import Dataflow, RunRequest
@@ -165,7 +166,7 @@ class _Replaying:
         self._keeps = context.flow.keeps_diagnostics
         self._stage = stage
         self._rejected = rejected
-        first = _first(workspace, original)
+        first = first_batch(workspace, original)
         ledger = workspace.catalog.ledger.of_run(first.flow_run_id)
         self._file_ids = {file.path: file.id for file in ledger if file.state is FileState.LOADED}
         self._files: set[str] = set()
@@ -214,13 +215,6 @@ class _Replaying:
             ),
             staged=stage.result,
         )
-
-
-def _first(workspace: Workspace, batch: Batch) -> Batch:
-    """The batch that read the files, at the beginning of a chain of replays."""
-    while batch.replay_of is not None:
-        batch = workspace.catalog.batches.get(batch.replay_of)
-    return batch
 
 
 def _records(workspace: Workspace, original: Batch) -> Generator[RejectedRecord, None, None]:
