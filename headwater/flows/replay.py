@@ -24,6 +24,7 @@ from headwater.flows.finish import finish
 from headwater.flows.load import load_identities, load_lake, load_profiles
 from headwater.flows.plans import compile_run_plan, format_options
 from headwater.flows.profile_rows import first_batch
+from headwater.flows.rejected import why_not_kept
 from headwater.flows.workspace import Workspace
 from headwater.ingest import read_file
 from headwater.model.documents import Dataflow, RunRequest
@@ -96,6 +97,11 @@ def _require_replayable(workspace: Workspace, original: Batch) -> None:
     with closing(_records(workspace, original)) as records:
         any_record = next(records, None)
     if any_record is None:
+        if (absent := why_not_kept(workspace, original)) is not None:
+            raise ConflictError(
+                f"batch {original.id} cannot be replayed: {absent}. Take the file again with "
+                "`headwater run FLOW --reprocess`."
+            )
         raise ConflictError(
             f"batch {original.id} has no rejected record that can be replayed: {original.counts.failed} were rejected. "
             "Records of JSON and Parquet files can be, where the diagnostics keep them whole; a line of a delimited "
