@@ -11,7 +11,7 @@ from headwater.catalog.base import utc_now
 from headwater.catalog.tables import flow_run
 from headwater.flows import steps
 from headwater.flows.begin import begin_run
-from headwater.flows.context import lease
+from headwater.flows.heartbeat import lease
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import FlowRunState
 from tests.integration.shop import FLOW, Shop, open_shop
