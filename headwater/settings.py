@@ -34,6 +34,7 @@ class Settings(BaseSettings):
             interruption that a run is to recover from, and than any read.
         history_days: What newer records replaced leaves the profile store after so many days; until then a batch can be
             taken out as if it had never come. 0 for never.
+        diagnostics_days: Rejected records are kept so many days, and deleted by maintenance after that.
         group_bytes: Small files are ingested together in one task up to this size.
         split_bytes: Larger CSV and NDJSON files are ingested in parts of about this size, each by a task; 0 for never.
         unfinished_bytes: What has come of large files whose transfer did not end is kept for the next try, up to so
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
     claim_lease_seconds: int = Field(default=900, ge=10)
     recovery_hours: int = Field(default=72, ge=1)
     history_days: int = Field(default=30, ge=0)
+    diagnostics_days: int = Field(default=30, ge=1)
     group_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
     split_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
     unfinished_bytes: int = Field(default=16 * 1024**3, ge=0)

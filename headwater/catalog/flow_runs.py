@@ -103,6 +103,14 @@ class FlowRunStore(Store):
         )
         return [(row["id"], row["holder"], row["lease_until"]) for row in self._all(query.order_by(flow_run.c.id))]
 
+    def failed_at(self, step: str) -> dict[str, str]:
+        """The batches of runs that remember a failure of the step, each with its run."""
+        query = sa.select(flow_run.c.batch_id, flow_run.c.id, flow_run.c.errors).where(
+            flow_run.c.batch_id.is_not(None), flow_run.c.state == FlowRunState.FAILED.value
+        )
+        rows = self._all(query)
+        return {row["batch_id"]: row["id"] for row in rows if any(each.get("step") == step for each in row["errors"])}
+
     def hold(self, run_id: str) -> None:
         """Keep others from changing the run until the end of the transaction."""
         with self._begin() as connection:

@@ -213,7 +213,9 @@ event = sa.Table(
     sa.Column("body", Json, nullable=False),
     sa.UniqueConstraint("subject", "code"),
     sa.Index(None, "created_at"),
+    sqlite_autoincrement=True,
 )
+"""`sequence` is a place in the journals: readers go on after the last one they saw, so none is ever given again."""
 
 delivery = sa.Table(
     "delivery",

@@ -57,13 +57,18 @@ def errors(
     as_json: JsonOption = False,
 ) -> None:
     """Show the records of a batch that were rejected: where each is, and what is wrong with it."""
+    from headwater.flows.rejected import why_not_kept
+
     with workspace() as opened:
-        opened.catalog.batches.get(batch_id)
+        batch = opened.catalog.batches.get(batch_id)
         records = opened.diagnostics.read(batch_id, start=start, limit=limit)
+        absent = why_not_kept(opened, batch) if not records else None
     if as_json:
         print_json(records)
         return
-    if not records:
+    if absent is not None:
+        say(absent)
+    elif not records:
         say("no rejected records" if start == 0 else f"no rejected records after the first {start:,}")
     for record in records:
         _print_record(record)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 from headwater.catalog.base import utc_now
+from headwater.catalog.outbox import Selection
 from headwater.errors import HeadwaterError
 from headwater.flows.begin import is_dead
 from headwater.flows.findings import Code, Finding, Found, Mend, found
@@ -204,31 +205,54 @@ def _files(workspace: Workspace) -> Iterator[Found]:
 
 
 def _missing_loads(workspace: Workspace) -> Iterator[Found]:
-    """Loads into graph and profiles that failed, and were not repeated with success."""
-    outbox = workspace.catalog.outbox
-    for prefix, what, load in (("ig", "identities", load_identities), ("ps", "profiles", load_profiles)):
-        for batch_id in sorted(outbox.subjects(f"{prefix}_load_failure") - outbox.subjects(f"{prefix}_load_success")):
+    """Loads into graph and profiles that failed, as their runs remember, and were not repeated with success."""
+    for prefix, what in (("ig", "identities"), ("ps", "profiles")):
+        failed = workspace.catalog.flow_runs.failed_at(f"load_{what}")
+        for batch_id in sorted(failed.keys() - workspace.catalog.outbox.subjects(f"{prefix}_load_success")):
             batch = workspace.catalog.batches.get(batch_id)
             if batch.status is BatchStatus.SUCCESS:
                 yield found(
                     Code.LOAD_MISSING,
                     batch.id,
                     f"batch {batch.id} is in the lake, and its {what} were not loaded. Mending loads them.",
-                    partial(load, workspace, batch.flow_run_id),
+                    partial(_load_and_close, workspace, failed[batch_id]),
                 )
+
+
+def _load_and_close(workspace: Workspace, flow_run_id: str) -> None:
+    """Load what is missing; then nothing of the run has failed any more, which is entered and told."""
+    load_identities(workspace, flow_run_id)
+    load_profiles(workspace, flow_run_id)
+    close_run(workspace, flow_run_id)
 
 
 def _stuck_notifications(workspace: Workspace) -> Iterator[Found]:
     stuck = [each for each in workspace.catalog.outbox.waiting() if each.next_attempt_at < utc_now() - STUCK_AFTER]
+    notifiers = {notifier.name for notifier in workspace.catalog.resources.list("notifier")}
     for webhook in sorted({each.webhook for each in stuck}):
         count = sum(each.webhook == webhook for each in stuck)
+        if webhook in notifiers and workspace.messenger is None:
+            yield found(
+                Code.STUCK_NOTIFICATIONS,
+                webhook,
+                f"{count} messages of notifier {webhook!r} have been due for an hour and were not tried. Is the Dag "
+                "`headwater_deliveries` paused? It alone has the Connections that e-mails and Slack messages need.",
+            )
+            continue
         yield found(
             Code.STUCK_NOTIFICATIONS,
             webhook,
             f"{count} notifications for webhook {webhook!r} have been due for an hour and were not tried. Is the Dag "
             "`headwater_deliveries` paused? Mending tries them.",
-            partial(deliver_due, workspace),
+            partial(_deliver, workspace, webhook),
         )
+
+
+def _deliver(workspace: Workspace, webhook: str) -> None:
+    mine = Selection(webhook=webhook)
+    deliver_due(workspace, mine)
+    if any(each.next_attempt_at < utc_now() - STUCK_AFTER for each in workspace.catalog.outbox.waiting(mine)):
+        raise HeadwaterError("some notifications were not tried now either; the log says why.")
 
 
 _CHECKS: Final = (

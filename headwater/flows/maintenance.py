@@ -25,7 +25,8 @@ def maintain_lake(
     """Compact, merge, expire and clean the tables of these datasets, or of all. Safe beside running loads.
 
     Removals and reloads of batches that were interrupted are ended first, and transfers that nobody has gone on with
-    for `recovery_hours` are given up. What fails holds up nothing else.
+    for `recovery_hours` are given up. Rejected records are deleted after `diagnostics_days`. What fails holds up
+    nothing else.
 
     Args:
         workspace: The installation.
@@ -42,6 +43,7 @@ def maintain_lake(
         chores[f"removal of batch {batch.id}"] = partial(finish_removals, workspace, [batch.id])
     for dataset in sorted({each.dataset for each in workspace.catalog.reloads.pending()}):
         chores[f"profiles of dataset {dataset!r}"] = partial(finish_reloads, workspace, dataset)
+    chores["rejected records"] = partial(_discard_diagnostics, workspace, now or utc_now())
     chores["unfinished transfers"] = partial(_give_up_transfers, workspace, now or utc_now())
     for dataset in datasets or workspace.lake.datasets():
         chores[f"dataset {dataset!r}"] = partial(_maintain, workspace, dataset, now or utc_now(), done)
@@ -74,6 +76,12 @@ def _give_up_transfers(workspace: Workspace, now: datetime) -> None:
     given_up = remove_older(workspace.settings.unfinished_transfers, now - window)
     if given_up:
         log.info("%d unfinished transfers were given up: nobody went on with them", given_up)
+
+
+def _discard_diagnostics(workspace: Workspace, now: datetime) -> None:
+    discarded = workspace.diagnostics.discard_older(now - timedelta(days=workspace.settings.diagnostics_days))
+    if discarded:
+        log.info("rejected records of %d batches were deleted: they were kept long enough", len(discarded))
 
 
 def _maintain(workspace: Workspace, dataset: str, now: datetime, done: "list[Maintained]") -> None:

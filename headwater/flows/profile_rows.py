@@ -25,6 +25,8 @@ def goes_to_profile(context: RunContext) -> bool:
 def batch_load(workspace: Workspace, batch: Batch, dataset: Dataset, schema: ResolvedSchema) -> "BatchLoad":
     """What the profile store is to know of a batch, by dataset and schema as they are now.
 
+    A batch that replays another one's records counts as ingested when that one was: what came since is newer.
+
     Raises:
         HeadwaterError: the batch is not in the lake.
     """
@@ -37,7 +39,7 @@ def batch_load(workspace: Workspace, batch: Batch, dataset: Dataset, schema: Res
     return BatchLoad(
         batch_id=batch.id,
         dataset=dataset.name,
-        ingested_at=batch.completed_at,
+        ingested_at=first_batch(workspace, batch).completed_at or batch.completed_at,
         behavior=schema.behavior,
         identities=schema.identities,
         primary_in_identity_map=schema.primary_in_identity_map,
@@ -72,6 +74,11 @@ def current_rows(workspace: Workspace, batch_id: str) -> "Iterator[pa.RecordBatc
 
 def is_partly_superseded(workspace: Workspace, batch: Batch) -> bool:
     """Whether a newer version of one of its files, or of the files of the batch that it replays, was loaded."""
+    return workspace.catalog.ledger.has_superseded(first_batch(workspace, batch).flow_run_id)
+
+
+def first_batch(workspace: Workspace, batch: Batch) -> Batch:
+    """The batch that read the files, at the beginning of a chain of replays."""
     while batch.replay_of is not None:
         batch = workspace.catalog.batches.get(batch.replay_of)
-    return workspace.catalog.ledger.has_superseded(batch.flow_run_id)
+    return batch

@@ -17,6 +17,7 @@ from headwater.model.documents import Notifier, Webhook
 from headwater.model.runs import WebhookState, WebhookStatus
 from headwater.notify import WebhookChannel, judge
 from headwater.notify.signing import load_signing_keys
+from headwater.notify.states import UNSTABLE_FOR
 from headwater.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -78,10 +79,19 @@ def challenge_if_new(workspace: Workspace, channel: WebhookChannel, stored: Stor
         DeliveryError: it did not answer, or has failed before; unless that is `retryable`, it is disabled.
     """
     status = workspace.catalog.receivers.status(stored.document.name)
-    if status is None or status.etag != stored.etag:
+    if status is not None and status.etag == stored.etag:
+        if status.verified:
+            return
+        if status.state is WebhookState.DISABLED:
+            raise DeliveryError(status.reason or f"webhook {status.webhook!r} has not answered its challenge")
+    else:
+        status = None
+    try:
         _challenge(workspace, channel, stored)
-    elif not status.verified:
-        raise DeliveryError(status.reason or f"webhook {status.webhook!r} has not answered its challenge")
+    except DeliveryError as error:
+        if error.retryable:
+            _wait_for_answer(workspace, stored, status, error)
+        raise
 
 
 def is_disabled(stores: Stores, webhook: Webhook | Notifier) -> bool:
@@ -138,6 +148,30 @@ def _challenge(workspace: Workspace, channel: WebhookChannel, stored: StoredReso
         raise
     workspace.catalog.receivers.forget_attempts(webhook.name)
     workspace.catalog.receivers.set_status(status)
+
+
+def _wait_for_answer(
+    workspace: Workspace, stored: StoredResource, before: WebhookStatus | None, error: DeliveryError
+) -> None:
+    """Give the receiver a day to answer its challenge, since the first one that failed.
+
+    Raises:
+        DeliveryError: the day is over; the webhook is disabled.
+    """
+    now = utc_now()
+    unanswered = WebhookStatus(
+        webhook=stored.document.name,
+        etag=stored.etag,
+        state=WebhookState.UNSTABLE,
+        verified=False,
+        since=before.since if before is not None else now,
+        reason=str(error),
+    )
+    if now - unanswered.since >= UNSTABLE_FOR:
+        reason = f"it has not answered its challenge for {UNSTABLE_FOR.total_seconds() / 3600:.0f} hours: {error}"
+        _disable(workspace, replace(unanswered, since=now), reason=reason)
+        raise DeliveryError(reason) from error
+    workspace.catalog.receivers.set_status(unanswered)
 
 
 def _disable(workspace: Workspace, status: WebhookStatus, *, reason: str) -> None:

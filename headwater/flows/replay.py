@@ -23,6 +23,8 @@ from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.finish import finish
 from headwater.flows.load import load_identities, load_lake, load_profiles
 from headwater.flows.plans import compile_run_plan, format_options
+from headwater.flows.profile_rows import first_batch
+from headwater.flows.rejected import why_not_kept
 from headwater.flows.workspace import Workspace
 from headwater.ingest import read_file
 from headwater.model.documents import Dataflow, RunRequest
@@ -95,6 +97,11 @@ def _require_replayable(workspace: Workspace, original: Batch) -> None:
     with closing(_records(workspace, original)) as records:
         any_record = next(records, None)
     if any_record is None:
+        if (absent := why_not_kept(workspace, original)) is not None:
+            raise ConflictError(
+                f"batch {original.id} cannot be replayed: {absent}. Take the file again with "
+                "`headwater run FLOW --reprocess`."
+            )
         raise ConflictError(
             f"batch {original.id} has no rejected record that can be replayed: {original.counts.failed} were rejected. "
             "Records of JSON and Parquet files can be, where the diagnostics keep them whole; a line of a delimited "
@@ -165,7 +172,7 @@ class _Replaying:
         self._keeps = context.flow.keeps_diagnostics
         self._stage = stage
         self._rejected = rejected
-        first = _first(workspace, original)
+        first = first_batch(workspace, original)
         ledger = workspace.catalog.ledger.of_run(first.flow_run_id)
         self._file_ids = {file.path: file.id for file in ledger if file.state is FileState.LOADED}
         self._files: set[str] = set()
@@ -214,13 +221,6 @@ class _Replaying:
             ),
             staged=stage.result,
         )
-
-
-def _first(workspace: Workspace, batch: Batch) -> Batch:
-    """The batch that read the files, at the beginning of a chain of replays."""
-    while batch.replay_of is not None:
-        batch = workspace.catalog.batches.get(batch.replay_of)
-    return batch
 
 
 def _records(workspace: Workspace, original: Batch) -> Generator[RejectedRecord, None, None]:

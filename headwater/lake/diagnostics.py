@@ -15,6 +15,7 @@ import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -127,6 +128,24 @@ class Diagnostics:
                 if info.is_file and info.base_name.startswith(prefix):
                     with suppress(FileNotFoundError):
                         self._fs.delete_file(info.path)
+
+    def discard_older(self, before: datetime) -> list[str]:
+        """Delete what was kept of batches that nothing was written for since then (aware); other files stay.
+
+        Returns:
+            The batches' ids, sorted.
+        """
+        with explained("discarding old diagnostics"):
+            newest: dict[str, datetime] = {}
+            for info in self._fs.get_file_info(fs.FileSelector(self._root, recursive=True, allow_not_found=True)):
+                batch_id, _, name = info.path.removeprefix(self._root).lstrip("/").partition("/")
+                if info.is_file and _BATCH_ID.fullmatch(batch_id) and name.startswith("row_errors/part-"):
+                    newest[batch_id] = max(info.mtime, newest.get(batch_id, info.mtime))
+            old = sorted(batch_id for batch_id, written_at in newest.items() if written_at < before)
+            for batch_id in old:
+                with suppress(FileNotFoundError):
+                    self._fs.delete_dir(self._folder(batch_id))
+            return old
 
     def _lines(self, batch_id: str) -> Generator[bytes, None, None]:
         for file in self.files(batch_id):

@@ -18,7 +18,7 @@ from headwater.lake.commits import BatchCommit, commit_batch, find_snapshot, giv
 from headwater.lake.errors import explained
 from headwater.lake.iceberg_catalog import NAMESPACE, open_catalog
 from headwater.lake.maintenance import BatchFacts, Maintained, maintain_table
-from headwater.lake.orphans import TableFolder, find_orphans, place
+from headwater.lake.orphans import TableFolder, find_missing, find_orphans
 from headwater.lake.partitions import day_column
 from headwater.lake.reading import batch_rows, file_rows, of_batch, remaining_rows
 from headwater.lake.references import BatchSnapshot, batch_snapshots, references, rows_by_batch
@@ -267,9 +267,7 @@ class Lake:
         with explained(f"looking for the files of dataset {dataset!r}", dataset):
             if (table := self._find(dataset)) is None:
                 return ()
-            folder = self._folder(table.location())
-            present = {place(f"{folder.uri}/{name}") for name in folder.files()}
-            return tuple(uri for uri in sorted(self.data_files(dataset)) if place(uri) not in present)
+            return find_missing(partial(self.data_files, dataset), self._folder(table.location()))
 
     # Reading
 

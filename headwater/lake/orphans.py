@@ -65,6 +65,19 @@ def find_orphans(
     return tuple(uri for uri in candidates if place(uri) not in kept)
 
 
+def find_missing(data_files: Callable[[], Collection[str]], folder: TableFolder) -> tuple[str, ...]:
+    """Addresses of the data files that are not there, sorted.
+
+    Args:
+        data_files: Gives the files that the table refers to; called before the folder is listed, so that a load that
+            ends in between is not taken for a loss.
+        folder: The table's folder.
+    """
+    expected = sorted(data_files())
+    present = {place(f"{folder.uri}/{name}") for name in folder.files()}
+    return tuple(uri for uri in expected if place(uri) not in present)
+
+
 def remove_orphans(
     load: Callable[[], Table], folder: TableFolder, *, before: datetime, open_batches: OpenBatches
 ) -> int:

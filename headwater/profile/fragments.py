@@ -56,9 +56,10 @@ class Fragment:
 def absorb(layers: Iterable[Layer], map_paths: frozenset[tuple[str, ...]]) -> tuple[Layer, ...]:
     """The layers that make up an upsert fragment, newest first, each with what it still contributes.
 
-    A record changes only the fields that it has. The order of the layers does not matter, their ages do.
+    A record changes only the fields that it has. The order of the layers does not matter, but when they were ingested:
+    the time at which the source changed a record counts between datasets only (spec: identity-and-profile.md, 3.1).
     """
-    ordered = sorted(layers, key=lambda layer: layer.age, reverse=True)
+    ordered = sorted(layers, key=_ingestion, reverse=True)
     settled = settle((number, explode(layer.attributes, map_paths)) for number, layer in enumerate(ordered))
     kept: dict[int, dict[Path, Any]] = {}
     for path, (value, number) in settled.items():
@@ -73,6 +74,10 @@ def absorb(layers: Iterable[Layer], map_paths: frozenset[tuple[str, ...]]) -> tu
         )
         for number, leaves in sorted(kept.items())
     )
+
+
+def _ingestion(layer: Layer) -> tuple[datetime, str, int]:
+    return (layer.ingested_at, layer.batch_id, layer.row_number)
 
 
 def settle(sources: Iterable[tuple[_Source, Mapping[Path, Any]]]) -> dict[Path, tuple[Any, _Source]]:

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 
 from headwater.errors import NotFoundError
 from headwater.flows import Workspace
+from headwater.flows.rejected import why_not_kept
 from headwater.flows.schemas import resolve_schema
 from headwater.identity.namespaces import STANDARD_NAMESPACES, canonical_code
 from headwater.model.documents import Dataset, MergePolicy
@@ -79,6 +80,7 @@ def show_batch(
         batch=batch,
         files=catalog.ledger.of_run(batch.flow_run_id),
         rejected=rejected[:ERRORS_PER_PAGE],
+        absent=why_not_kept(workspace, batch) if not rejected else None,
         start=start,
         per_page=ERRORS_PER_PAGE,
         more=len(rejected) > ERRORS_PER_PAGE,

@@ -8,7 +8,8 @@ import signal
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ from headwater.flows.finish import finish
 from headwater.flows.ingest import ingest_group
 from headwater.flows.load import load_lake
 from headwater.flows.maintenance import maintain_lake
+from headwater.flows.rejected import why_not_kept
 from headwater.flows.removal import delete_batch, finish_removals, revert_batch
 from headwater.flows.replay import PIECE_RECORDS, replay_batch
 from headwater.lake import SYSTEM_COLUMN
@@ -164,12 +166,12 @@ class TestReverting:
 
         told = str(caught.value)
         assert told.startswith(
-            "2 of 5 parts of the maintenance failed; 1 tables were maintained.\ndataset 'a_broken': "
+            "2 of 6 parts of the maintenance failed; 1 tables were maintained.\ndataset 'a_broken': "
         )
         assert "\ndataset 'zz_broken': " in told
         assert shop.keys() == ["0", "1", "2", "3"]
         assert maintain_lake(shop.workspace, [DATASET])[0].dataset == DATASET
-        with pytest.raises(HeadwaterError, match=r"^1 of 3 parts .*\ndataset 'none': .* has no table in the lake"):
+        with pytest.raises(HeadwaterError, match=r"^1 of 4 parts .*\ndataset 'none': .* has no table in the lake"):
             maintain_lake(shop.workspace, ["none", DATASET])
 
     @pytest.mark.slow
@@ -543,3 +545,26 @@ def test_load_then_revert_is_as_if_never_loaded(files: list[str]) -> None:
             (shop.folder / f"{file}.json").unlink()
             assert shop.keys() == ["stays"]
             assert shop.run().state is FlowRunState.NO_NEW_DATA
+
+
+def test_rejected_records_are_kept_for_a_month_and_who_asks_later_is_told(tmp_path: Path) -> None:
+    with open_shop(tmp_path) as shop:
+        shop.put("a.json", ("a1", "X"), ("a2", "much too long"))
+        run = shop.run()
+        batch = shop.batch_of(run)
+        stray = tmp_path / "home" / "diagnostics" / "notes.txt"
+        stray.write_text("not ours")
+
+        maintain_lake(shop.workspace, now=utc_now() + timedelta(days=29))
+        assert why_not_kept(shop.workspace, batch) is None
+        assert len(shop.workspace.diagnostics.read(batch.id)) == 1
+
+        maintain_lake(shop.workspace, now=utc_now() + timedelta(days=31))
+        assert shop.workspace.diagnostics.read(batch.id) == []
+        assert stray.read_text() == "not ours"
+        assert why_not_kept(shop.workspace, batch) == "1 records were rejected, and deleted"
+        long_ago = replace(batch, created_at=utc_now() - timedelta(days=31))
+        expected = "1 records were rejected, and deleted after 30 days (HEADWATER_DIAGNOSTICS_DAYS)"
+        assert why_not_kept(shop.workspace, long_ago) == expected
+        with pytest.raises(ConflictError, match=r"cannot be replayed: 1 records were rejected, and deleted\."):
+            replay_batch(shop.workspace, batch.id)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pyarrow import fs
 
 from headwater.catalog.base import utc_now
 from headwater.catalog.tables import batch as batch_table
@@ -14,7 +15,8 @@ from headwater.catalog.tables import delivery, flow_run, source_file
 from headwater.flows import steps
 from headwater.flows.doctor import Code, Finding, examine
 from headwater.flows.removal import revert_batch
-from headwater.model.documents import Dataflow, RunRequest
+from headwater.lake.orphans import TableFolder, find_missing
+from headwater.model.documents import Dataflow, Notifier, RunRequest
 from headwater.model.runs import BatchStatus, Event, FileState, FlowRunState
 from tests.integration.shop import DATASET, FLOW, Shop, open_shop
 
@@ -194,6 +196,49 @@ def test_loads_into_the_profiles_that_failed_are_made_good(tmp_path: Path) -> No
         assert [finding.mended for finding in found] == [True, True]
         assert examine(shop.workspace) == []
         assert shop.workspace.profile_store.counts().events == 1
+        [run] = shop.workspace.catalog.flow_runs.latest()
+        assert (run.state, run.errors) == (FlowRunState.SUCCESS, ())
+        told = [event.code for event in shop.workspace.catalog.outbox.events(subject=run.id)]
+        assert "sources_flow_run_success" in told
+
+
+def test_a_load_that_failed_is_told_also_when_its_events_were_forgotten(tmp_path: Path) -> None:
+    unreachable = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
+    with open_shop(tmp_path, profile=True, profile_url=unreachable) as shop:
+        shop.put("a.json", ("a1", "X"))
+        shop.run()
+        shop.workspace.catalog.journal.forget(now=utc_now() + timedelta(days=31))
+        assert codes(examine(shop.workspace)) == [Code.LOAD_MISSING] * 2
+
+
+def test_messages_that_only_airflow_can_send_are_told_and_not_called_mended(shop: Shop) -> None:
+    notifier = {"name": "chat", "type": "slack", "connection": "c", "events": ["ing_load_success"]}
+    shop.workspace.catalog.resources.put(Notifier.from_json(notifier))
+    event = Event(
+        id="1", code="ing_load_success", subject="01B", dataset=DATASET, flow=FLOW, created_at=utc_now(), body={}
+    )
+    shop.workspace.catalog.outbox.add(event, ["chat"])
+    change(shop, sa.update(delivery).values(next_attempt_at=utc_now() - timedelta(hours=2)))
+
+    [found] = examine(shop.workspace, mend=True)
+
+    assert (found.code, found.mendable, found.mended) == (Code.STUCK_NOTIFICATIONS, False, False)
+    assert "It alone has the Connections that e-mails and Slack messages need" in found.problem
+
+
+def test_a_load_beside_the_look_for_missing_files_is_no_loss(shop: Shop) -> None:
+    folder = TableFolder(
+        uri=f"{shop.workspace.settings.warehouse_uri}", file_system=fs.LocalFileSystem(),
+        path=shop.workspace.settings.warehouse_uri.removeprefix("file://"),
+    )  # fmt: skip
+
+    def data_files_after_a_load() -> frozenset[str]:
+        shop.put("b.json", ("b1", "X"))
+        shop.run()
+        return frozenset(shop.workspace.lake.data_files(DATASET))
+
+    assert find_missing(data_files_after_a_load, folder) == ()
+    assert shop.keys() == ["a1", "a2", "b1"]
 
 
 def test_notifications_that_nobody_tries_are_told(shop: Shop) -> None:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -278,8 +278,28 @@ class TestStates:
         report = deliver_due(told.workspace)
         assert report.pending == 3
         assert "webhook 'one' was not challenged: localhost answered 502; it is tried again" in report.notes[0]
-        assert [webhook.state for webhook in webhook_reports(told.workspace)] == ["new"]
+        assert [webhook.state for webhook in webhook_reports(told.workspace)] == ["unstable"]
         assert told.again().delivered == 3
+        assert [webhook.state for webhook in webhook_reports(told.workspace)] == ["active"]
+
+    def test_a_receiver_that_has_not_answered_its_challenge_for_a_day_is_disabled(self, told: Told) -> None:
+        told.receiver.answers.clear()
+        told.receiver.default = Answer(status=502)
+        told.put()
+        told.tell("b")
+        deliver_due(told.workspace)
+        receivers = told.workspace.catalog.receivers
+        status = receivers.status("one")
+        assert status is not None
+        receivers.set_status(replace(status, since=status.since - timedelta(hours=23)))
+        assert told.again().pending == 3
+
+        receivers.set_status(replace(status, since=status.since - timedelta(hours=24)))
+
+        assert told.again().pending == 0
+        [webhook] = webhook_reports(told.workspace)
+        assert (webhook.state, webhook.waiting) == ("disabled", 0)
+        assert str(webhook.reason).startswith("it has not answered its challenge for 24 hours: webhook 'one' was not")
 
     def test_a_webhook_whose_document_disables_it_gets_journal_entries_only(self, told: Told) -> None:
         told.put(enabled=False)

@@ -132,6 +132,19 @@ def test_replayed_records_of_a_superseded_file_go_too(shop: Shop) -> None:
     assert store.counts().events == 1
 
 
+def test_replayed_records_do_not_overwrite_what_came_since(shop: Shop) -> None:
+    shop.put("first.json", ("a", "X"), ("b", "SUMMER2026"))
+    first = str(shop.run().batch_id)
+    shop.put("second.json", ("c", "X"), ("b", "YY"))
+    second = str(shop.run().batch_id)
+    shop.apply(coupon_length=10)
+
+    replayed = replay_batch(shop.workspace, first)
+
+    assert replayed.counts.loaded == 1
+    assert people(shop.workspace.profile_store, "b") == {"b": [("YY", second)]}
+
+
 def test_a_batch_without_profiles_needs_no_profile_store(tmp_path: Path) -> None:
     with open_shop(tmp_path, profile_url="postgresql+psycopg://nobody@127.0.0.1:1/nothing") as shop:
         shop.supersede_changed_files()

@@ -137,7 +137,9 @@ def test_two_runs_that_supersede_the_same_file_are_settled_at_once(catalog: Cata
     copies = put_original_with_copies(catalog)
     first, second = start_run(catalog), start_run(catalog)
     take(catalog, first, "f4", "/out/3", "f3", content="new")
-    take(catalog, second, "f5", "/out/3", "f3", "f2", content="newer")
+    take(catalog, second, "f5", "/out/3", "f3", content="newer")
+    with catalog._begin() as connection:
+        connection.execute(sa.update(source_file).where(source_file.c.id == "f5").values(supersedes=["f2", "f3"]))
 
     with holding(url, sa.select(source_file.c.id).where(source_file.c.id == "f3")) as waiting:
         settling = waiting.start(partial(catalog.ledger.settle, first))

@@ -171,3 +171,16 @@ class TestReceivers:
         assert receivers.count_attempt("hook", ok=False, now=START + timedelta(hours=24)) == (2, 2)
         receivers.forget_attempts("hook")
         assert receivers.count_attempt("hook", ok=True, now=START) == (1, 0)
+
+
+def test_a_position_is_never_given_twice(catalog: Catalog) -> None:
+    for number in range(3):
+        catalog.outbox.add(an_event("ing_load_success", str(number), subject=str(number)), ["hook"])
+    last = catalog.journal.last_position("hook", now=START)
+    later = START + FORGOTTEN_AFTER + MINUTE
+    assert catalog.journal.forget(now=later) == 3
+
+    catalog.outbox.add(an_event("ing_load_success", "new", subject="new", at=later), ["hook"])
+
+    assert last is not None
+    assert [entry.event.id for entry in catalog.journal.read("hook", now=later, after=last)] == ["new"]

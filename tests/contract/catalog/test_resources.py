@@ -73,5 +73,5 @@ def test_there_is_one_identity_settings_at_most(catalog: Catalog) -> None:
         identity_settings(catalog.resources)
     assert str(caught.value) == (
         "the catalog has several identity settings, 'first' and 'second'. Nothing was loaded. There is one at most:"
-        " delete the others."
+        " delete the others with `headwater delete identity_settings NAME`."
     )

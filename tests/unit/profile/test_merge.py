@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -58,12 +59,28 @@ def test_provenance_names_the_fragment_that_has_the_value(some: list[Fragment], 
 def test_absorbing_loses_nothing_that_a_merge_would_show(
     layers: tuple[Layer, ...], data: st.DataObject, others: list[Fragment], rule: AttributeMerge
 ) -> None:
+    layers = tuple(replace(layer, changed_at=layer.ingested_at) for layer in layers)
     absorbed = absorb(data.draw(st.permutations(layers)), MAPS)
     identity = Identity(namespace="crmId", value="0", type=IdentityType.CROSS_DEVICE)
     stacked, compact = (
         Fragment(identity=identity, dataset="loyalty", layers=each, map_paths=MAPS) for each in (layers, absorbed)
     )
     assert merge_attributes([compact, *others], rule) == merge_attributes([stacked, *others], rule)
+
+
+@settings(deadline=None)
+@given(layer_lists)
+def test_within_a_dataset_it_does_not_matter_when_the_source_changed_a_record(layers: tuple[Layer, ...]) -> None:
+    level = tuple(replace(layer, changed_at=layer.ingested_at) for layer in layers)
+    absorbed = tuple(replace(layer, changed_at=layer.ingested_at) for layer in absorb(layers, MAPS))
+    assert absorbed == absorb(level, MAPS)
+
+
+def test_of_an_upsert_dataset_the_record_that_came_last_counts() -> None:
+    silver, gold = (fragment("crm", minutes, {"tier": tier}) for minutes, tier in ((1, "silver"), (2, "gold")))
+    older = replace(gold.layers[0], changed_at=silver.layers[0].ingested_at - timedelta(days=1))
+    both = replace(gold, layers=absorb((silver.layers[0], older), MAPS))
+    assert merge_attributes([both], NEWEST).attributes == {"tier": "gold"}
 
 
 def test_the_latest_value_of_each_leaf_wins() -> None:
