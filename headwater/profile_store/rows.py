@@ -106,7 +106,8 @@ class RowMaker:
             return np.arange(self._rows + 1, self._rows + rows.num_rows + 1)
         files = pc.index_in(_field(rows, SYSTEM_COLUMN, "sourceFileId").cast(pa.string()), self._files)
         places: Integers = files.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-        return places * ROWS_PER_FILE + numbers.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        in_file: Integers = numbers.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        return places * ROWS_PER_FILE + in_file
 
     def _described(
         self, taken: pa.RecordBatch, namespaces: tuple[Namespace, ...], codes: Integers, numbers: pa.Array
