@@ -36,16 +36,18 @@ def batch_load(workspace: Workspace, batch: Batch, dataset: Dataset, schema: Res
         raise HeadwaterError(
             f"batch {batch.id} is {batch.status.value}, not in the lake; identities and profiles follow the lake"
         )
+    first = first_batch(workspace, batch)
     return BatchLoad(
         batch_id=batch.id,
         dataset=dataset.name,
-        ingested_at=first_batch(workspace, batch).completed_at or batch.completed_at,
+        ingested_at=first.completed_at or batch.completed_at,
         behavior=schema.behavior,
         identities=schema.identities,
         primary_in_identity_map=schema.primary_in_identity_map,
         upsert=dataset.upsert,
         namespaces=identity_types(workspace.catalog.resources),
         settings=identity_settings(workspace.catalog.resources),
+        source_files=tuple(sorted(file.id for file in workspace.catalog.ledger.of_run(first.flow_run_id))),
         event_expiration_days=dataset.event_expiration_days,
     )
 

@@ -14,6 +14,9 @@ from headwater.identity.values import Identity
 Path = tuple[Hashable, ...]
 """Names from the record's root. Entries of `identityMap` are told apart by namespace and id."""
 
+ROWS_PER_FILE: Final = 1 << 40
+"""A place in a batch is the place of the source file among the batch's, times this, plus the row's in the file."""
+
 IDENTITY_MAP: Final = "identityMap"
 
 _Source = TypeVar("_Source")
@@ -28,7 +31,7 @@ class Layer:
         batch_id: Batch of the record.
         ingested_at: When that batch was ingested, aware UTC.
         changed_at: When the source changed the record (External Source System Audit Details), else `ingested_at`.
-        row_number: The record's position in its batch.
+        row_number: The record's position in its batch (see `ROWS_PER_FILE`).
     """
 
     attributes: Mapping[str, Any]

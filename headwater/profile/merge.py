@@ -12,12 +12,12 @@ from typing import Any
 
 from headwater.identity.values import Identity
 from headwater.model.documents import AttributeMerge
-from headwater.profile.fragments import IDENTITY_MAP, Fragment, Layer, Path, explode, implode, settle
+from headwater.profile.fragments import IDENTITY_MAP, ROWS_PER_FILE, Fragment, Layer, Path, explode, implode, settle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueOrigin:
-    """Where a value of a merged profile came from. `ingested_at` is aware UTC; `row_number` counts within the batch."""
+    """Where a value of a merged profile came from. `ingested_at` is aware UTC; `row_number` counts in its file."""
 
     dataset: str
     batch_id: str
@@ -72,7 +72,7 @@ def _provenance(sources: dict[Path, tuple[Fragment, Layer]]) -> dict[str, ValueO
             dataset=fragment.dataset,
             batch_id=layer.batch_id,
             ingested_at=layer.ingested_at,
-            row_number=layer.row_number,
+            row_number=layer.row_number % ROWS_PER_FILE,
             identity=fragment.identity,
         )
     return provenance

@@ -25,6 +25,7 @@ class BatchLoad:
         upsert: Whether a record changes only the fields that it has, instead of replacing the fragment.
         namespaces: One's own identity namespaces, code to type; the standard ones are known.
         settings: The sandbox's identity settings, None for none.
+        source_files: Ids of the batch's source files, in their order: of rows about the same, the last one counts.
         event_expiration_days: Events that happened so many days before ingestion, or earlier, are left out.
     """
 
@@ -37,6 +38,7 @@ class BatchLoad:
     upsert: bool = False
     namespaces: Mapping[str, IdentityType] = field(default_factory=dict)
     settings: IdentitySettings | None = None
+    source_files: tuple[str, ...] = ()
     event_expiration_days: int | None = None
 
     def __post_init__(self) -> None:

@@ -110,6 +110,9 @@ class _ProfileWriter(ExitStack):
         """Write rows of one table, and count them by what was there of the same key."""
         if not rows.num_rows:
             return
+        numbers = rows.column("row_number").to_numpy()
+        if (np.diff(numbers) < 0).any():
+            rows = rows.take(pa.array(np.argsort(numbers, kind="stable")))
         order, begins = sort_by(*(rows.column(name).to_numpy() for name in KEYS))
         newest = rows.take(pa.array(order[np.roll(begins, -1)]))
         self._written[target.name] += newest.num_rows

@@ -12,7 +12,7 @@ from headwater.identity.graph import GraphEdge, IdentityGraph
 from headwater.identity.namespaces import canonical_code
 from headwater.identity.values import Identity, identity_key
 from headwater.model.documents import IdentityType, MergePolicy
-from headwater.profile.fragments import Fragment, Layer, absorb, explode, implode, settle
+from headwater.profile.fragments import ROWS_PER_FILE, Fragment, Layer, absorb, explode, implode, settle
 from headwater.profile.merged import MergedProfile, ProfileEvent, merge_profile
 from headwater.profile_store.batches import read_map_paths, with_batch
 from headwater.profile_store.keys import has_key, key_parameters
@@ -225,7 +225,7 @@ def _event(row: sa.Row[Any]) -> ProfileEvent:
         dataset=row.dataset,
         batch_id=row.batch_id,
         ingested_at=from_micros(row.ingested_at),
-        row_number=row.row_number,
+        row_number=row.row_number % ROWS_PER_FILE,
         identity=_identity(row.code, row.value, row.type),
     )
 

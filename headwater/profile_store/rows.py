@@ -14,6 +14,7 @@ from headwater.errors import SchemaError
 from headwater.identity.extract import SKIP_REASONS, Integers, Mask, RowIdentities
 from headwater.identity.namespaces import Namespace
 from headwater.identity.values import KEY_BYTES, SkipReason, identity_keys, key_prefix
+from headwater.profile.fragments import ROWS_PER_FILE
 from headwater.profile.texts import to_texts
 from headwater.profile_store.keys import to_words
 from headwater.profile_store.loads import BatchLoad
@@ -37,9 +38,12 @@ STORE_ROWS: Final = pa.schema(
     ]
 )
 """Rows for the store. `event_high` and `event_low` are a digest of the event's `_id`, of zeros for a record;
-`row_number` is the row's position in the batch, counted from 1; `namespace` a place in `RowMaker.namespaces`; `at` when
-the event happened, or when the source changed the record, in microseconds since 1970; `body` the XDM fields as JSON."""
+`row_number` is the row's position in the batch (see `ROWS_PER_FILE`); `namespace` a place in `RowMaker.namespaces`;
+`at` when the event happened, or when the source changed the record, in microseconds since 1970; `body` the XDM fields
+as JSON."""
 
+SYSTEM_COLUMN: Final = "_acp_system_metadata"
+"""What the lake adds to each row, among it `sourceFileId` and `rowNumber`."""
 _TAKEN: Final = -1
 
 
@@ -69,6 +73,7 @@ class RowMaker:
         days = load.event_expiration_days
         self._expired = None if days is None else self._ingested - days * DAY_MICROS
         self._rows = 0
+        self._files = pa.array(load.source_files, pa.string())
 
     def make(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that the store takes, as `STORE_ROWS`."""
@@ -90,9 +95,19 @@ class RowMaker:
         taken = pa.RecordBatch.from_arrays([values, at, bodies, ids], ["value", "at", "body", "id"]).take(
             pa.array(kept)
         )
-        numbers = pa.array(kept + self._rows + 1)
+        numbers = self._positions(rows)
         self._rows += rows.num_rows
-        return self._described(taken, found.namespaces, codes[kept], numbers)
+        return self._described(taken, found.namespaces, codes[kept], pa.array(numbers[kept]))
+
+    def _positions(self, rows: pa.RecordBatch) -> Integers:
+        """Where the rows stood in the source, in whatever order they are read; else counted as they come."""
+        numbers = _field(rows, SYSTEM_COLUMN, "rowNumber")
+        if numbers.null_count:
+            return np.arange(self._rows + 1, self._rows + rows.num_rows + 1)
+        files = pc.index_in(_field(rows, SYSTEM_COLUMN, "sourceFileId").cast(pa.string()), self._files)
+        places: Integers = files.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+        in_file: Integers = numbers.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        return places * ROWS_PER_FILE + in_file
 
     def _described(
         self, taken: pa.RecordBatch, namespaces: tuple[Namespace, ...], codes: Integers, numbers: pa.Array

@@ -132,6 +132,23 @@ def test_replayed_records_of_a_superseded_file_go_too(shop: Shop) -> None:
     assert store.counts().events == 1
 
 
+def test_of_events_with_one_id_the_last_of_the_file_counts_however_it_is_stored(shop: Shop) -> None:
+    written = [("first", 3, "x"), ("old", 5, "e"), ("new", 3, "e")]  # the lake has a file for each day
+    lines = [
+        f'{{"_id": "{key}", "timestamp": "2026-11-{day:02d}T12:00:00Z",'
+        f' "_shop": {{"loyaltyId": "{key}", "coupon": "{coupon}"}}}}'
+        for coupon, day, key in written
+    ]
+    shop.write("a.json", "\n".join(lines).encode())
+    batch_id = str(shop.run().batch_id)
+    store = shop.workspace.profile_store
+
+    assert people(store, "e") == {"e": [("new", batch_id)]}
+    profile = store.look_up("shopLoyalty", "e", POLICY)
+    assert profile is not None
+    assert [event.row_number for event in profile.events] == [3]
+
+
 def test_replayed_records_do_not_overwrite_what_came_since(shop: Shop) -> None:
     shop.put("first.json", ("a", "X"), ("b", "SUMMER2026"))
     first = str(shop.run().batch_id)
