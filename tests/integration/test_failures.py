@@ -126,7 +126,7 @@ def test_a_profile_store_that_is_away_fails_the_run_and_not_the_lake(tmp_path: P
         run = luma.run(LOYALTY)
         assert run.state is FlowRunState.FAILED
         assert {error.step for error in run.errors} == {"load_identities", "load_profiles"}
-        assert all("profile store postgresql+psycopg://nobody@127.0.0.1:1/away" in e.message for e in run.errors)
+        assert all("profile store postgresql+psycopg://127.0.0.1:1/away" in e.message for e in run.errors)
         assert luma.workspace.lake.count(run.dataset) == 1000
         told = [event.code for event in reversed(luma.workspace.catalog.outbox.events())]
         assert told == ["ing_load_success", "ig_load_failure", "ps_load_failure", "sources_flow_run_failure"]

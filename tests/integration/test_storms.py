@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from headwater.flows import steps
+from headwater.formats.blocks import Limits
 from headwater.model.documents import Dataflow, PartialIngestion, RunRequest
 from headwater.model.runs import BatchStatus, FileState, FlowRunState
 from tests.integration.installation import PURCHASES, Installation, luma_installation
@@ -15,7 +16,7 @@ from tests.integration.installation import PURCHASES, Installation, luma_install
 STORM_RECORDS = 500
 FILE = "luma-offline-purchases-storm.json"
 RUBBISH = b'{"_id": "x", "timestamp": "yesterday", "productListItems": [{"SKU": "a", "quantity": "many"}]}\n'
-RECORDS_OF_A_BLOCK = 2**20 // len(RUBBISH) + 1
+RECORDS_OF_A_BLOCK = min(Limits().block_bytes // len(RUBBISH) + 1, Limits().block_records)
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_maintenance_does_the_rest_where_one_thing_fails(shop: Shop) -> None:
     close_run(shop.workspace, run_id, failure="killed")
     with pytest.raises(HeadwaterError) as caught:
         maintain_lake(shop.workspace)
-    assert "1 of 3 parts of the maintenance failed; 1 tables were maintained" in str(caught.value)
+    assert "1 of 4 parts of the maintenance failed; 1 tables were maintained" in str(caught.value)
     assert f"profiles of dataset {DATASET!r}: unexpected ValidationError" in str(caught.value)
     assert not caught.value.retryable
 

@@ -13,6 +13,10 @@ from headwater.flows.selection import version_of
 from tests.contract.fetch.support import AT_ONCE, MIB, put
 from tests.servers.asyncssh_sftp import AsyncsshServer
 
+CUT = 16 * MIB
+"""Farther than anything is asked for ahead, so that the cut comes after what a test does between two reads."""
+SIZE = 20 * MIB
+
 
 def listed(connector: Connector) -> FileVersion:
     (file,) = connector.list_files("")
@@ -40,13 +44,13 @@ def test_it_goes_on_where_it_was_cut(server: AsyncsshServer, connector: Connecto
 
 
 def test_a_file_that_was_replaced_meanwhile_is_refused(server: AsyncsshServer, connector: Connector) -> None:
-    put(server, bytes(3 * MIB))
+    put(server, bytes(SIZE))
     file = listed(connector)
-    server.faults.drop_at = [2 * MIB]
+    server.faults.drop_at = [CUT]
 
     with ContinuedStream(connector, file, AT_ONCE) as stream:
         stream.read(MIB)
-        put(server, bytes(3 * MIB), modified=1_700_000_100)
+        put(server, bytes(SIZE), modified=1_700_000_100)
         with pytest.raises(FileChangedError, match="modified at 2023-11-14T22:15:00"):
             digest_of(stream)
 
@@ -54,12 +58,12 @@ def test_a_file_that_was_replaced_meanwhile_is_refused(server: AsyncsshServer, c
 def test_bytes_of_two_files_of_one_size_and_time_are_not_put_together(
     server: AsyncsshServer, connector: Connector
 ) -> None:
-    put(server, bytes(3 * MIB))
+    put(server, bytes(SIZE))
     file = listed(connector)
-    server.faults.drop_at = [2 * MIB]
+    server.faults.drop_at = [CUT]
     with ContinuedStream(connector, file, AT_ONCE) as stream:
         stream.read(MIB)
-        put(server, b"1" * (3 * MIB))
+        put(server, b"1" * SIZE)
         with pytest.raises(FileChangedError, match="the bytes before the cut are not those that came first"):
             digest_of(stream)
 
