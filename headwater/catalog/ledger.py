@@ -5,7 +5,7 @@ once it was fetched by its content (SHA-256 and size). The ledger never expires.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from headwater.catalog.base import Store, utc_now
+from headwater.catalog.source_files import (
+    ORIGINAL,
+    has_same_bytes,
+    hold,
+    hold_all,
+    pages,
+    source_file_of,
+    was_held_until,
+)
 from headwater.catalog.tables import flow_run, source_file
 from headwater.database.engine import among, upsert
 from headwater.errors import ConflictError
@@ -23,12 +32,8 @@ _MOST_OF_VERSION = 300
 """A longer version stands in a signature as its digest, so that the ledger's keys stay short."""
 MAX_PATH_BYTES = 2_000
 """A longer path does not fit into the ledger's keys: an entry of PostgreSQL's B-tree has 2,704 bytes at most."""
-_PAGE = 500
 _CLAIM_LOCK = 0x636C6169
 """PostgreSQL's advisory lock, with the dataflow: whoever claims what replaces others holds it."""
-_ORIGINAL = source_file.alias("original")
-_EARLIER = source_file.alias("earlier")
-_EARLIER_RUN = flow_run.alias("earlier_run")
 _SUPERSEDING = (FileState.CLAIMED.value, FileState.DUPLICATE.value)
 _CAME = (FileState.CLAIMED.value, FileState.LOADED.value, FileState.SUPERSEDED.value, FileState.RELEASED.value)
 _HERE = (FileState.CLAIMED.value, FileState.LOADED.value)
@@ -183,7 +188,7 @@ class Ledger(Store):
         query = sa.select(source_file).where(source_file.c.flow_run_id == flow_run_id)
         if group is not None:
             query = query.where(source_file.c.group_number == group)
-        return [_source_file(row) for row in self._all(query.order_by(source_file.c.path, source_file.c.id))]
+        return [source_file_of(row) for row in self._all(query.order_by(source_file.c.path, source_file.c.id))]
 
     def came(self, flow: str, *, after: datetime, until: datetime) -> int:
         """How many new files the dataflow's runs held that began in a time (aware, half open: `after < time <= until`).
@@ -200,7 +205,7 @@ class Ledger(Store):
                 flow_run.c.started_at > after,
                 flow_run.c.started_at <= until,
                 source_file.c.state.in_(_CAME),
-                ~_was_held_until(after),
+                ~was_held_until(after),
             )
         )
         rows = [row for row in self._all(query) if not (row["supersedes"] and row["request"].get("reprocess"))]
@@ -245,7 +250,7 @@ class Ledger(Store):
         found: dict[str, set[str]] = {content: set() for content in contents}
         flow = sa.select(flow_run.c.flow).where(flow_run.c.id == flow_run_id).scalar_subquery()
         claimed = (source_file.c.flow_run_id == flow_run_id) & (source_file.c.state == FileState.CLAIMED.value)
-        for page in _pages(sorted(contents)):
+        for page in pages(sorted(contents)):
             query = sa.select(source_file.c.sha256, source_file.c.id).where(
                 source_file.c.flow == flow,
                 source_file.c.sha256.in_(page),
@@ -334,17 +339,17 @@ class Ledger(Store):
         """
         mine = source_file.c.flow_run_id == flow_run_id
         duplicate = source_file.c.state == FileState.DUPLICATE.value
-        orphan = duplicate & ~_has_same_bytes(_ORIGINAL.c.state == FileState.LOADED.value)
+        orphan = duplicate & ~has_same_bytes(ORIGINAL.c.state == FileState.LOADED.value)
         with self._begin() as connection:
             held = connection.execute(
                 sa.select(source_file.c.supersedes).where(mine, source_file.c.state.in_(_SUPERSEDING))
             ).scalars()
             old = sorted({file_id for supersedes in held for file_id in supersedes})
-            of_old = [_has_same_bytes(_ORIGINAL.c.id.in_(page)) for page in _pages(old)]
-            _hold_all(
+            of_old = [has_same_bytes(ORIGINAL.c.id.in_(page)) for page in pages(old)]
+            hold_all(
                 connection, [mine & source_file.c.state.in_(_SUPERSEDING), *(duplicate & each for each in of_old)], old
             )
-            for page in _pages(old):
+            for page in pages(old):
                 self._set_state(connection, source_file.c.id.in_(page), FileState.SUPERSEDED)
             self._set_state(connection, mine & (source_file.c.state == FileState.CLAIMED.value), FileState.LOADED)
             self._set_state(connection, mine & orphan, FileState.RELEASED)
@@ -364,7 +369,7 @@ class Ledger(Store):
         """The batches that the files were taken into."""
         found: set[str] = set()
         with self._read() as connection:
-            for page in _pages(file_ids):
+            for page in pages(file_ids):
                 query = (
                     sa.select(flow_run.c.batch_id)
                     .join(source_file, source_file.c.flow_run_id == flow_run.c.id)
@@ -400,13 +405,13 @@ class Ledger(Store):
         Returns:
             How many files may be taken again.
         """
-        same_bytes = _has_same_bytes(
-            (_ORIGINAL.c.flow_run_id == flow_run_id) & (_ORIGINAL.c.state == FileState.LOADED.value)
+        same_bytes = has_same_bytes(
+            (ORIGINAL.c.flow_run_id == flow_run_id) & (ORIGINAL.c.state == FileState.LOADED.value)
         )
         loaded = (source_file.c.flow_run_id == flow_run_id) & (source_file.c.state == FileState.LOADED.value)
         with self._begin() as connection:
             duplicates = same_bytes & (source_file.c.state == FileState.DUPLICATE.value)
-            _hold_all(connection, [duplicates, loaded])
+            hold_all(connection, [duplicates, loaded])
             released = self._set_state(connection, duplicates, FileState.RELEASED)
             return released + self._set_state(connection, loaded, FileState.RELEASED)
 
@@ -417,83 +422,6 @@ class Ledger(Store):
 
     @staticmethod
     def _set_state(connection: sa.Connection, which: sa.ColumnElement[bool], state: FileState) -> int:
-        _hold(connection, which)
+        hold(connection, which)
         values = {"state": state.value, "changed_at": utc_now()}
         return connection.execute(sa.update(source_file).where(which).values(**values)).rowcount
-
-
-def _hold(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
-    """Hold file versions until the end of the transaction, in the order of their ids.
-
-    An update alone takes them in any order: two that want the same ones could wait for each other.
-    """
-    held = sa.select(source_file.c.id).where(which).order_by(source_file.c.id)
-    connection.execute(held.with_for_update(of=source_file)).close()
-
-
-def _hold_all(
-    connection: sa.Connection, several: Iterable[sa.ColumnElement[bool]], others: Collection[str] = ()
-) -> None:
-    """Hold everything that a transaction will change by several statements, before the first of them.
-
-    Args:
-        connection: The transaction.
-        several: What each statement may change; looked up one by one, since all together would read the whole ledger.
-        others: Ids of more.
-    """
-    ids = {*others}
-    for which in several:
-        ids.update(connection.execute(sa.select(source_file.c.id).where(which)).scalars())
-    for page in _pages(sorted(ids)):
-        _hold(connection, source_file.c.id.in_(page))
-
-
-def _has_same_bytes(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    """For a file version: whether its dataflow has one of the same bytes, `_ORIGINAL`, for which this holds."""
-    return (
-        sa.select(_ORIGINAL.c.id)
-        .where(
-            condition,
-            _ORIGINAL.c.flow == source_file.c.flow,
-            _ORIGINAL.c.sha256 == source_file.c.sha256,
-            _ORIGINAL.c.size_bytes == source_file.c.size_bytes,
-        )
-        .exists()
-    )
-
-
-def _was_held_until(moment: datetime) -> sa.ColumnElement[bool]:
-    """For a file version: whether a run of its dataflow that began by then held the same version."""
-    return (
-        sa.select(_EARLIER.c.id)
-        .join(_EARLIER_RUN, _EARLIER_RUN.c.id == _EARLIER.c.flow_run_id)
-        .where(
-            _EARLIER.c.flow == source_file.c.flow,
-            _EARLIER.c.path == source_file.c.path,
-            _EARLIER.c.signature == source_file.c.signature,
-            _EARLIER.c.state != FileState.CHECKED.value,
-            _EARLIER_RUN.c.started_at <= moment,
-        )
-        .exists()
-    )
-
-
-def _pages(values: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(values), _PAGE):
-        yield list(values[start : start + _PAGE])
-
-
-def _source_file(row: Any) -> SourceFile:  # noqa: ANN401 - a database row's columns have no static types
-    return SourceFile(
-        id=row["id"],
-        flow=row["flow"],
-        path=row["path"],
-        size_bytes=row["size_bytes"],
-        modified_at=row["modified_at"],
-        version=row["version"],
-        sha256=row["sha256"],
-        state=FileState(row["state"]),
-        flow_run_id=row["flow_run_id"],
-        group=row["group_number"],
-        expected=Expected.from_json(row["expected"]) if row["expected"] is not None else None,
-    )
