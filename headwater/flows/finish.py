@@ -222,24 +222,29 @@ def _complete_loads(workspace: Workspace, run: FlowRun) -> None:
     if not goes_to_profile(context):
         return
     for load in _LOADS:
-        failed = any(error.step == load.step for error in run.errors)
-        if load.success not in told and (failed or not _make_good(workspace, run, load)):
+        if load.success in told:
+            continue
+        known = next((error for error in run.errors if error.step == load.step), None)
+        reason = known or _make_good(workspace, run, load)
+        if reason is not None:
             with workspace.catalog.transaction() as stores:
+                if known is None:  # the step enters it too, if the catalog lets it
+                    stores.flow_runs.set_step_error(run.id, load.step, reason)
                 batch = stores.batches.get(context.batch_id)
                 event = batch_event(workspace.settings, load.failure, batch, context.flow, now=utc_now())
                 enqueue(stores, event, context.flow)
 
 
-def _make_good(workspace: Workspace, run: FlowRun, load: "_Load") -> bool:
-    """Run a load that did not run; False if it failed, which the run remembers."""
+def _make_good(workspace: Workspace, run: FlowRun, load: "_Load") -> ErrorSummary | None:
+    """Run a load that did not run; why it failed, or None."""
     log.info("flow run %s: step %s did not run; running it now", run.id, load.step)
     try:
         load.run(workspace, run.id)
-    except Exception as error:  # the step has entered it; the run has to come to its end
+    except Exception as error:  # the run has to come to its end
         failure = _remembered(load.step, error)
         log.warning("flow run %s: %s", run.id, failure.message, exc_info=not isinstance(error, HeadwaterError))
-        return False
-    return True
+        return failure
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,6 +120,7 @@ class Story:
         self._clear_failed_loads()
         for flow in (TILL, WEB):
             self._rest(flow)
+        self._clear_failed_loads()  # those of runs that only now were found dead, and closed
         self._deliver()
 
     def _suffer(self, squall: Squall) -> None:

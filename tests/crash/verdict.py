@@ -93,7 +93,10 @@ def _events(workspace: Workspace, receiver: WebhookReceiver) -> Iterator[str]:
         if batch.status is BatchStatus.INACTIVE:  # what left the lake before its load was repeated is not loaded
             wanted = {code for code in wanted if code in told or code.replace("success", "failure") not in told}
         if told - {"ig_load_failure", "ps_load_failure"} != wanted:
-            yield f"batch {batch.id} is {batch.status.value} and told {sorted(told)}"
+            errors = [
+                f"{error.step}: {error.message}" for error in workspace.catalog.flow_runs.get(batch.flow_run_id).errors
+            ]
+            yield f"batch {batch.id} is {batch.status.value} and told {sorted(told)}; its run remembers {errors}"
     waiting = workspace.catalog.outbox.waiting()
     yield from (f"not delivered: {each.event.code} of {each.event.subject}: {each.last_error}" for each in waiting)
     heard = Counter(
