@@ -220,7 +220,7 @@ def measure_memory(sizes: list[int]) -> dict[str, Any]:
                 "mb_per_second": round(per_second * row_bytes / 1e6, 1),
                 "peak_rss_mb": round(run["peak_rss_mb"]),
             }
-    first, *_, last = cases.values()
+    first, last = cases[f"ours_{sizes[0]}"], cases[f"ours_{sizes[-1]}"]
     return {"cases": cases, "ratios": {"peak largest/smallest": round(last["peak_rss_mb"] / first["peak_rss_mb"], 2)}}
 
 
