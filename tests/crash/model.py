@@ -55,7 +55,7 @@ class Model:
                     self._write(key, to_bytes(records + [_bad(record) for record in records * 8]))
                 else:
                     self._put(key, records)
-        self._change([key for key in before if key[0] == WEB])
+        self._change([key for key in before if key[0] == WEB], may_go=all(flow != WEB for flow, _ in mended))
         self._copy([key for key in before if key[0] == TILL])
 
     def rows(self) -> Counter[Row]:
@@ -85,7 +85,8 @@ class Model:
                 events.setdefault(identity, set()).add(event)
         return {identity: (frozenset(group), frozenset(events[identity])) for identity, group in groups.items()}
 
-    def _change(self, keys: list[tuple[str, str]]) -> None:
+    def _change(self, keys: list[tuple[str, str]], *, may_go: bool) -> None:
+        """Change some files, and remove others if they were loaded: if there was no fatal file beside them."""
         for key in keys:
             luck = self.random.random()
             if luck < 0.4:
@@ -94,7 +95,7 @@ class Model:
                     for record in self._records[key]
                 ]
                 self._put(key, changed + self._draw_records((key[0], f"{self._tick}+{key[1]}")))
-            elif luck < 0.5:
+            elif luck < 0.5 and may_go:
                 (self.inbox / key[0] / key[1]).unlink()
                 self.gone.add(key)
 
