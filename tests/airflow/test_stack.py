@@ -1,3 +1,4 @@
+import json
 import re
 from typing import Any
 
@@ -5,6 +6,7 @@ import httpx
 import pytest
 
 from tests.airflow.stack import Stack, wait_for
+from tests.servers.pgp import PASSPHRASE, key_ring
 
 pytestmark = pytest.mark.airflow
 
@@ -182,6 +184,24 @@ def test_a_connection_can_be_tested_from_its_form(stack: Stack) -> None:
     assert "is there" in good["message"]
     assert bad["status"] is False
     assert "`root` is not a field" in bad["message"]
+
+
+def test_keys_can_be_tested_from_their_form(stack: Stack) -> None:
+    with key_ring() as keys, stack.client() as client:
+        extra = {"private_key": keys.us.private_key, "passphrase": PASSPHRASE}
+        good, bad = (
+            client.post(
+                "/api/v2/connections/test",
+                json={"connection_id": "keys", "conn_type": "headwater_pgp", "extra": json.dumps(each)},
+            ).json()
+            for each in (extra, extra | {"passphrase": "wrong"})
+        )
+
+    assert good["status"] is True
+    assert keys.us.fingerprint in good["message"]
+    assert "the passphrase opens it" in good["message"]
+    assert bad["status"] is False
+    assert "its `passphrase` is wrong" in bad["message"]
 
 
 def _loaded_events(stack: Stack) -> list[dict[str, Any]]:
