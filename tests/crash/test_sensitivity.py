@@ -90,11 +90,13 @@ def test_of_two_runs_that_took_the_same_files_one_loads_them(tmp_path: Path) -> 
         run_id, groups = scene.discover("one")
         scene.processes.join()
         late = scene.run_of("late")
-        scene.go_on(run_id, groups)
+        for group in groups:
+            scene.processes.run("ingest", run_id, group)
         if late.batch_id is not None:
             scene.go_on(late.id, groups)
         else:
             scene.processes.run("finish", TILL, "late", late.id, None)
+        scene.go_on(run_id, groups)
 
     assert not _problems(tmp_path / "with", play, None)
     assert not _problems(tmp_path / "one", play, "shared-claims")

@@ -102,15 +102,10 @@ def test_what_is_packed_in_it_is_unpacked(keys: KeyRing, pack: Callable[[], byte
 
 
 def test_many_files_one_after_the_other_with_one_home(keys: KeyRing) -> None:
-    # Others make their homes in the system's folder meanwhile. The test's own is too deep down for GnuPG's agent.
-    with tempfile.TemporaryDirectory(prefix="homes-") as folder:
-        end = run_apart(read_many_files, keys, folder)
-
-    assert (end.exitcode, end.raised) == (0, "")
+    run_with_homes_apart(read_many_files, keys)
 
 
 def read_many_files(keys: KeyRing, folder: str) -> None:
-    tempfile.tempdir = folder
     with decryptor(keys) as opened:
         for number in range(3):
             content = b"a\n%d\n" % number
@@ -361,6 +356,10 @@ time.sleep(600)
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_leaves_neither_agent_nor_key(keys: KeyRing) -> None:
+    run_with_homes_apart(read_after_a_kill, keys)
+
+
+def read_after_a_kill(keys: KeyRing, _folder: str) -> None:
     with subprocess.Popen([sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:  # noqa: S603
         assert child.stdin is not None
         assert child.stdout is not None
@@ -402,3 +401,19 @@ def test_a_path_that_is_too_long_for_the_agent_is_told(keys: KeyRing, tmp_path: 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)  # noqa: S603
     assert b"GnuPG's agent did not start in" in done.stdout
     assert list(deep.iterdir()) == []
+
+
+def run_with_homes_apart(main: Callable[[KeyRing, str], None], keys: KeyRing) -> None:
+    """Call a function in a process whose homes are in a folder of their own, which is its second argument.
+
+    Others make their homes in the system's folder meanwhile, and remove what killed processes left there. The folder of
+    a test is too deep down for GnuPG's agent.
+    """
+    with tempfile.TemporaryDirectory(prefix="homes-") as folder:
+        end = run_apart(_run_in, folder, main, keys, variables={"TMPDIR": folder})
+    assert (end.exitcode, end.raised) == (0, "")
+
+
+def _run_in(folder: str, main: Callable[[KeyRing, str], None], keys: KeyRing) -> None:
+    tempfile.tempdir = folder
+    main(keys, folder)
