@@ -17,12 +17,12 @@ from pyiceberg.table import Table, Transaction
 from headwater.catalog.base import utc_now
 from headwater.catalog.batches import BatchStore, GroupReport
 from headwater.catalog.catalog import Catalog, Stores
-from headwater.catalog.ledger import Ledger
+from headwater.catalog.ledger import Ledger, Verdict
 from headwater.catalog.outbox import Outbox
-from headwater.catalog.tables import batch, delivery, staged_file
+from headwater.catalog.tables import batch, delivery, source_file, staged_file
 from headwater.flows.context import RunContext
 from headwater.flows.workspace import Workspace
-from headwater.model.runs import Batch, BatchStatus, Delivery, Event, SourceFile, StagedFile
+from headwater.model.runs import Batch, BatchStatus, Delivery, Event, FileState, SourceFile, StagedFile
 from headwater.notify import WebhookChannel
 from headwater.profile_store import batches as profile_batches
 from headwater.profile_store.engine import writing
@@ -40,11 +40,13 @@ class Mutation:
         removed: What no longer holds, for people.
         place: Module and name of the function that is changed.
         change: Gets the function and gives what takes its place.
+        also: Another mutation that is applied with it: a safeguard that would do instead.
     """
 
     removed: str
     place: str
     change: Callable[[Function], Function]
+    also: "Mutation | None" = None
 
     def apply(self) -> None:
         """Take the safeguard out of this process.
@@ -58,6 +60,8 @@ class Mutation:
         owner = attrgetter(owner_name)(owner) if owner_name else owner
         changed = self.change(getattr(owner, last))
         setattr(owner, last, staticmethod(changed) if isinstance(vars(owner)[last], staticmethod) else changed)
+        if self.also is not None:
+            self.also.apply()
 
 
 def answering(value: object) -> Callable[[Function], Function]:
@@ -92,6 +96,17 @@ def _sharing_claims(claim: Function) -> Function:
         return claim(self, *arguments, **options)
 
     return shared
+
+
+def _ignoring_contents(_record_content: Function) -> Function:
+    def recorded(self: Ledger, file_id: str, *, sha256: str, size_bytes: int, reprocess: bool) -> Verdict:
+        del reprocess
+        self._execute(sa.text("DROP INDEX IF EXISTS uq_source_file_claimed_content"))
+        mine = sa.update(source_file).where(source_file.c.id == file_id)
+        self._execute(mine.values(sha256=sha256, size_bytes=size_bytes))
+        return Verdict(state=FileState.CLAIMED, original=None)
+
+    return recorded
 
 
 def _moving_always(_move: Function) -> Function:
@@ -188,10 +203,15 @@ def _releasing_before(finish_removal: Function) -> Function:
     return released_first
 
 
-def _mutation(removed: str, place: str, change: Callable[[Function], Function]) -> Mutation:
-    return Mutation(removed=removed, place=f"headwater.{place}", change=change)
+def _mutation(
+    removed: str, place: str, change: Callable[[Function], Function], also: Mutation | None = None
+) -> Mutation:
+    return Mutation(removed=removed, place=f"headwater.{place}", change=change, also=also)
 
 
+_SHARED_CONTENTS: Final = _mutation(
+    "of files with the same bytes one is loaded", "catalog.ledger:Ledger.record_content", _ignoring_contents
+)
 MUTATIONS: Final[Mapping[str, Mutation]] = {
     "no-search": _mutation(
         "a commit looks for its batch in the lake, before and after", "lake.commits:_snapshot_of", answering(None)
@@ -211,6 +231,13 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
     ),
     "shared-claims": _mutation(
         "one run at a time holds a file version", "catalog.ledger:Ledger.claim", _sharing_claims
+    ),
+    "shared-contents": _SHARED_CONTENTS,
+    "shared-files": _mutation(
+        "one run at a time holds a file version, and of files with the same bytes one is loaded",
+        "catalog.ledger:Ledger.claim",
+        _sharing_claims,
+        also=_SHARED_CONTENTS,
     ),
     "kept-claims": _mutation("a failed run gives its files back", "catalog.ledger:Ledger.release", answering(0)),
     "immortal-runs": _mutation("a dead run is closed by the next one", "flows.begin:is_dead", answering(False)),

@@ -168,6 +168,13 @@ class Story:
             batch_id = random.choice(loaded)
             self.processes.run("revert", batch_id, fault=draw_fault(random, "revert"))
             self.processes.join()
+            self._repeat_revert(batch_id)
+
+    def _repeat_revert(self, batch_id: str) -> None:
+        """What people do with a removal that did not end."""
+        with open_workspace(Settings.load(**self.settings)) as workspace:
+            batch = workspace.catalog.batches.get(batch_id)
+        if batch.status is BatchStatus.SUCCESS or batch.removing:
             ended = self.processes.run("revert", batch_id)
             if ended.failure is not None:
                 self.problems.append(f"batch {batch_id} could not be reverted: {ended.failure}")

@@ -82,8 +82,7 @@ def test_a_file_that_did_not_come_is_late_and_then_missing_each_told_once(luma: 
 def test_a_file_that_came_since_the_time_before_is_not_late(luma: Installation) -> None:
     document = flow(luma, cron="* * * * *", missing_minutes=0)
     luma.put("luma-loyalty.json", ndjson(luma.data.loyalty[:1]))
-    luma.run(LOYALTY, document)
-    soon = datetime.now(UTC) + timedelta(minutes=1)
+    soon = luma.run(LOYALTY, document).started_at + timedelta(minutes=1)
     assert check_expectations(luma.workspace, [document], now=soon) == []
     two = document.model_copy(update={"expect": Expectation(cron="* * * * *", files=2, missing_minutes=0)})
     assert len(check_expectations(luma.workspace, [two], now=soon)) == 2

@@ -7,7 +7,6 @@ import logging
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -119,13 +118,11 @@ def test_other_statuses_are_retried_or_not(
 @pytest.mark.parametrize("answer", [Answer(hang=True), Answer(drip=True)], ids=["silent", "endless"])
 def test_the_time_limit_covers_the_whole_exchange(receiver: WebhookReceiver, answer: Answer) -> None:
     receiver.default = answer
-    started = time.monotonic()
 
     result = WebhookChannel(allow_private=True, timeout_seconds=0.5).send(EVENT, hook(receiver.url()))
 
     assert (result.ok, result.retryable, result.status) == (False, True, None)
     assert result.detail == "the receiver took longer than 0.5 s"
-    assert time.monotonic() - started < 5
 
 
 def test_an_answer_is_read_no_further_than_needed(receiver: WebhookReceiver, channel: WebhookChannel) -> None:
@@ -322,21 +319,21 @@ class TestNames:
         )
 
     def test_a_resolver_that_hangs_takes_no_longer_than_a_receiver_may(self, receiver: WebhookReceiver) -> None:
-        released = threading.Event()
+        released, answered = threading.Event(), threading.Event()
 
         def hanging(_host: str, _port: int) -> list[str]:
             released.wait(60)
+            answered.set()
             return ["127.0.0.1"]
 
-        started = time.monotonic()
         channel = WebhookChannel(allow_private=True, timeout_seconds=0.5, look_up=hanging)
         try:
             result = channel.send(EVENT, hook(receiver.url()))
+            assert not answered.is_set(), "nobody waited for the resolver"
         finally:
             released.set()
 
         assert (result.retryable, result.detail) == (True, "the receiver took longer than 0.5 s")
-        assert time.monotonic() - started < 10
         assert receiver.requests == []
 
     def test_an_address_that_does_not_answer_leaves_time_for_the_next(self, receiver: WebhookReceiver) -> None:

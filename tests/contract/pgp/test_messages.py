@@ -24,6 +24,7 @@ from headwater.flows.pgp.keys import decryption_rules
 from headwater.formats import FormatOptions
 from headwater.formats.contents import open_contents
 from headwater.model.documents import Encryption
+from tests.forks import run_apart
 from tests.servers.pgp import PASSPHRASE, KeyRing
 from tests.unit.formats.packing import tarred, zipped
 
@@ -101,14 +102,17 @@ def test_what_is_packed_in_it_is_unpacked(keys: KeyRing, pack: Callable[[], byte
 
 
 def test_many_files_one_after_the_other_with_one_home(keys: KeyRing) -> None:
-    before = homes()
+    run_with_homes_apart(read_many_files, keys)
+
+
+def read_many_files(keys: KeyRing, folder: str) -> None:
     with decryptor(keys) as opened:
         for number in range(3):
             content = b"a\n%d\n" % number
             assert read(keys.encrypt(content), opened) == [("f", ("pgp",), content)]
-            assert len(homes() - before) == 1
-        assert {path.stat().st_mode & 0o777 for path in homes() - before} == {0o700}
-    assert homes() == before
+            [home] = Path(folder).glob("headwater-pgp-*")
+        assert home.stat().st_mode & 0o777 == 0o700
+    assert list(Path(folder).glob("headwater-pgp-*")) == []
 
 
 def test_keys_may_be_base64_and_have_no_passphrase(keys: KeyRing) -> None:
@@ -352,6 +356,10 @@ time.sleep(600)
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_leaves_neither_agent_nor_key(keys: KeyRing) -> None:
+    run_with_homes_apart(read_after_a_kill, keys)
+
+
+def read_after_a_kill(keys: KeyRing, _folder: str) -> None:
     with subprocess.Popen([sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:  # noqa: S603
         assert child.stdin is not None
         assert child.stdout is not None
@@ -395,5 +403,17 @@ def test_a_path_that_is_too_long_for_the_agent_is_told(keys: KeyRing, tmp_path: 
     assert list(deep.iterdir()) == []
 
 
-def homes() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("headwater-pgp-*"))
+def run_with_homes_apart(main: Callable[[KeyRing, str], None], keys: KeyRing) -> None:
+    """Call a function in a process whose homes are in a folder of their own, which is its second argument.
+
+    Others make their homes in the system's folder meanwhile, and remove what killed processes left there. The folder of
+    a test is too deep down for GnuPG's agent.
+    """
+    with tempfile.TemporaryDirectory(prefix="homes-") as folder:
+        end = run_apart(_run_in, folder, main, keys, variables={"TMPDIR": folder})
+    assert (end.exitcode, end.raised) == (0, "")
+
+
+def _run_in(folder: str, main: Callable[[KeyRing, str], None], keys: KeyRing) -> None:
+    tempfile.tempdir = folder
+    main(keys, folder)
