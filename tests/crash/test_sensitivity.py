@@ -67,6 +67,25 @@ def test_files_that_are_given_back_before_their_rows_are_gone_are_noticed(tmp_pa
 
 
 @pytest.mark.slow
+def test_a_load_that_is_entered_before_it_was_made_is_noticed(tmp_path: Path) -> None:
+    """Killed once it was entered, and then repeated with all the other steps."""
+
+    def play(scene: Scene) -> None:
+        run_id, groups = scene.discover("one")
+        for group in groups:
+            scene.processes.run("ingest", run_id, group)
+        scene.processes.run("load_lake", run_id)
+        death = Fault(kind="kill after a turning point", at=6, after="finish", passes=1)
+        scene.processes.run("load_profiles", run_id, fault=death)
+        assert scene.processes.struck
+        scene.go_on(run_id, groups)
+
+    assert not _problems(tmp_path / "with", play, None)
+    problems = _problems(tmp_path / "without", play, "early-answers")
+    assert any("lost" in problem or problem.startswith("no profile") for problem in problems)
+
+
+@pytest.mark.slow
 def test_a_run_that_is_closed_while_it_works_is_noticed(tmp_path: Path) -> None:
     """Nothing befalls it but another run beside it, which should leave it alone."""
 
