@@ -16,7 +16,7 @@ _ONE_AIRFLOW: Final = (
     "tests/airflow/test_arrivals.py",
 )
 """Files whose tests share a running Airflow."""
-_APART: Final = frozenset({"tests/crash/test_crash.py"})
+_APART: Final = frozenset({"tests/crash/test_crash.py", "tests/crash/test_sensitivity.py"})
 """Files whose tests share nothing and take long: each goes to whoever has time."""
 LONGEST: Final = (
     *_ONE_AIRFLOW,

@@ -11,6 +11,7 @@ from headwater.xdm.standard import standard_resources
 
 _MODULES: Final = (
     "alembic.command",
+    "anyio._backends._asyncio",
     "connectors.local",
     "connectors.sftp.connector",
     "connectors.slots",
@@ -23,6 +24,7 @@ _MODULES: Final = (
     "pyiceberg.avro.decoder_fast",
     "pyiceberg.catalog.sql",
     "pytest",
+    "sniffio",
     "sqlalchemy.dialects.postgresql",
     "sqlalchemy.dialects.sqlite",
     "tests.crash.campaign",

@@ -6,7 +6,7 @@ A mutation is applied in the processes of the steps only (`--mutation NAME`); th
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from typing import Any, Final
 from uuid import uuid4
@@ -27,6 +27,7 @@ from headwater.notify import WebhookChannel
 from headwater.profile_store import batches as profile_batches
 from headwater.profile_store.engine import writing
 from headwater.profile_store.loads import BatchLoad
+from headwater.profile_store.rows import to_json
 from headwater.profile_store.store import ProfileStore
 
 Function = Callable[..., Any]
@@ -185,10 +186,13 @@ def _answering_before(_once: Function) -> Function:
         with writing(self._engine) as connection:
             number, answer = profile_batches.register(connection, load, step)
             if answer is not None:
-                return result_type(batch_id=load.batch_id, dataset=load.dataset)
-            profile_batches.finish(connection, number, step, "{}")
+                return result_type(**answer)
+            nothing = result_type(batch_id=load.batch_id, dataset=load.dataset)
+            profile_batches.finish(connection, number, step, to_json(asdict(nothing)))
         with writing(self._engine) as connection:
-            return work(connection, number)
+            result = work(connection, number)
+            profile_batches.finish(connection, number, step, to_json(asdict(result)))
+            return result
 
     return noted_first
 

@@ -67,6 +67,35 @@ def test_files_that_are_given_back_before_their_rows_are_gone_are_noticed(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("step", "after", "calls", "mutation", "problem"),
+    [
+        ("load_lake", "settle_success", 4, "late-events", "and told ['ig_load_success', 'ps_load_success']"),
+        ("load_profiles", "finish", 6, "early-answers", " lost, such as "),
+    ],
+    ids=["late-events", "early-answers"],
+)
+def test_what_belongs_together_and_is_entered_apart_is_noticed(
+    step: str, after: str, calls: int, mutation: str, problem: str, tmp_path: Path
+) -> None:
+    """Killed between the one and the other, and then repeated with all the other steps."""
+
+    def play(scene: Scene) -> None:
+        run_id, groups = scene.discover("one")
+        for group in groups:
+            scene.processes.run("ingest", run_id, group)
+        if step != "load_lake":
+            scene.processes.run("load_lake", run_id)
+        death = Fault(kind="kill after a turning point", at=calls, after=after, passes=1)
+        scene.processes.run(step, run_id, fault=death)
+        assert scene.processes.struck
+        scene.go_on(run_id, groups)
+
+    assert not _problems(tmp_path / "with", play, None)
+    assert any(problem in each for each in _problems(tmp_path / "without", play, mutation))
+
+
+@pytest.mark.slow
 def test_a_run_that_is_closed_while_it_works_is_noticed(tmp_path: Path) -> None:
     """Nothing befalls it but another run beside it, which should leave it alone."""
 
