@@ -8,15 +8,19 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
+import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from headwater.identity.extract import Integers
 from headwater.profile_store.copying import copy_stream
 from headwater.profile_store.engine import is_postgresql
 
 _ROWS_AT_ONCE: Final = 16_384
 """Rows of which SQLite's driver is given Python's objects."""
+_ANALYZED_ROWS: Final = 5_000
+"""PostgreSQL takes a table that it has not analysed for one of ten pages at least. It estimates larger ones well."""
 
 
 def append(connection: Connection, target: sa.Table, columns: Sequence[pa.Array]) -> None:
@@ -35,6 +39,13 @@ def append(connection: Connection, target: sa.Table, columns: Sequence[pa.Array]
         driver.executemany(f"INSERT INTO {target.name} VALUES ({places})", rows).close()
 
 
+def to_columns(found: sa.Result[Any], count: int) -> list[Integers]:
+    """The result's columns, of which there are so many, all numbers. Numpy would look for an array in each row."""
+    rows = found.all()
+    columns = zip(*rows, strict=True) if rows else [()] * count
+    return [np.array(column, np.int64) for column in columns]
+
+
 def _to_list(column: pa.Array) -> list[Any]:
     """The values as Python has them; for numbers `to_pylist` takes several times as long."""
     return column.to_numpy().tolist() if pa.types.is_integer(column.type) else column.to_pylist()  # type: ignore[no-any-return]
@@ -46,6 +57,7 @@ class Stage:
     def __init__(self, connection: Connection, name: str, *columns: sa.Column[Any]) -> None:
         self.table = sa.Table(f"headwater_stage_{name}", sa.MetaData(), *columns, prefixes=["TEMPORARY"])
         self._connection = connection
+        self._filled = False
 
     def __enter__(self) -> Self:
         self.table.create(self._connection)
@@ -59,8 +71,10 @@ class Stage:
 
     def fill(self, *columns: pa.Array) -> None:
         """Hold exactly these rows; see `append`."""
-        emptied = "TRUNCATE" if is_postgresql(self._connection) else "DELETE FROM"
-        self._connection.exec_driver_sql(f"{emptied} {self.table.name}")
+        if self._filled:
+            emptied = "TRUNCATE" if is_postgresql(self._connection) else "DELETE FROM"
+            self._connection.exec_driver_sql(f"{emptied} {self.table.name}")
         append(self._connection, self.table, columns)
-        if is_postgresql(self._connection):
+        self._filled = True
+        if is_postgresql(self._connection) and len(columns[0]) < _ANALYZED_ROWS:
             self._connection.exec_driver_sql(f"ANALYZE {self.table.name}")
