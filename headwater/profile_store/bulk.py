@@ -8,17 +8,16 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
-import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from headwater.identity.extract import Integers
 from headwater.profile_store.copying import copy_stream
 from headwater.profile_store.engine import is_postgresql
 
 _ROWS_AT_ONCE: Final = 16_384
 """Rows of which SQLite's driver is given Python's objects."""
+_ROWS_READ_AT_ONCE: Final = 512
 _ANALYZED_ROWS: Final = 5_000
 """PostgreSQL takes a table that it has not analysed for one of ten pages at least. It estimates larger ones well."""
 
@@ -39,11 +38,16 @@ def append(connection: Connection, target: sa.Table, columns: Sequence[pa.Array]
         driver.executemany(f"INSERT INTO {target.name} VALUES ({places})", rows).close()
 
 
-def to_columns(found: sa.Result[Any], count: int) -> list[Integers]:
-    """The result's columns, of which there are so many, all numbers. Numpy would look for an array in each row."""
-    rows = found.all()
-    columns = zip(*rows, strict=True) if rows else [()] * count
-    return [np.array(column, np.int64) for column in columns]
+def to_columns(found: sa.Result[Any], *types: pa.DataType) -> list[pa.Array]:
+    """The result's columns, which have these types.
+
+    Only some rows are Python's objects at a time: with many, its search for garbage takes longer than all the rest.
+    """
+    parts: list[list[pa.Array]] = [[pa.array([], kind)] for kind in types]
+    for rows in found.partitions(_ROWS_READ_AT_ONCE):
+        for place, kind in enumerate(types):
+            parts[place].append(pa.array([row[place] for row in rows], kind))
+    return [pa.concat_arrays(part) for part in parts]
 
 
 def _to_list(column: pa.Array) -> list[Any]:

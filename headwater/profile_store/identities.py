@@ -143,7 +143,7 @@ class _GraphWriter(ExitStack):
             found = self._connection.execute(
                 sa.select(staged.c.place, vertex.c.id, vertex.c.component).select_from(staged.join(vertex, same))
             )
-            places, numbers, components = to_columns(found, 3)
+            places, numbers, components = (each.to_numpy() for each in to_columns(found, *[pa.int64()] * 3))
             ids[places], component_of[places] = numbers, components
         return ids, component_of
 
