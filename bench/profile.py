@@ -8,8 +8,9 @@ well. Machines differ and change: compare ratios of one run, never figures of tw
 
 `ours`: `load_identities` and `load_profiles` of one batch: fragments, vertices, links, components, counts, found by any
 identity, removable by batch. Then, on the same store: `increment`, the links of a second batch of 10,000 records, half
-of which join graphs that are there (`increment/graph` is its time in that of the first batch's links), and `look_up`, a
-merged profile by its second identity.
+of which join graphs that are there (`increment/graph` is its time in that of the first batch's links), `look_up`, a
+merged profile by its second identity, and `hub`, the links of 40 people more around one device that 10,000 share
+(`hub_first` is the same with the first of them).
 
 `plain`: one upsert for each record's fragment and one for its link in either direction, so that it is found by both
 identities, in the order of the file: `executemany` on SQLite, COPY into a temporary table and INSERT … ON CONFLICT on
@@ -28,7 +29,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ MANY_ROWS = 300_000
 PLAIN_ROWS = 50_000
 INCREMENT = 10_000
 LOOK_UPS = 200
+HUB_BATCHES, HUB_PEOPLE = 250, 40
 FIRST = IdentityField(path=("ids", "loyaltyId"), namespace="loyaltyId", primary=True)
 SECOND = IdentityField(path=("ids", "crmId"), namespace="crmId", primary=False)
 SCHEMA = pa.schema(
@@ -139,7 +142,20 @@ def ours(folder: Path, url: str) -> dict[str, float]:
         times = [_time(lambda: store.look_up("crmId", value, policy)) for value in asked]  # noqa: B023 - called at once
         seconds["look_up"] = statistics.median(times)
         seconds["look_up_slow"] = sorted(times)[int(len(times) * 0.95)]
+        times = [_time(lambda: store.load_identities(*_around_hub(number))) for number in range(HUB_BATCHES)]  # noqa: B023 - called at once
+        seconds |= {"hub_first": statistics.median(times[:9]), "hub": statistics.median(times[-9:])}
     return seconds
+
+
+def _around_hub(number: int) -> tuple[BatchLoad, list[pa.RecordBatch]]:
+    """People who use one device, and whom nobody has seen before."""
+    load = replace(
+        _load(f"H{number}", 3), namespaces={"device": IdentityType.DEVICE, "crmId": IdentityType.CROSS_DEVICE}
+    )
+    fields = [IdentityField(path=(name,), namespace=name, primary=False) for name in ("device", "crmId")]
+    people = [f"{number}-{each}" for each in range(HUB_PEOPLE)]
+    rows = pa.RecordBatch.from_pydict({"device": ["hub-1"] * HUB_PEOPLE, "crmId": people})
+    return replace(load, identities=tuple(fields), ingested_at=load.ingested_at + timedelta(minutes=number)), [rows]
 
 
 def _load(batch_id: str, day: int) -> BatchLoad:
@@ -250,7 +266,7 @@ def measure(rows: int, rounds: int, databases: list[str]) -> dict[str, Any]:
         ratios[f"increment/graph {each}"] = _median(run["increment"] / run["graph"] for run in mine)
         cases[f"ours_{each}"] |= {
             f"{name}_seconds": _median(run[name] for run in mine)
-            for name in ("graph", "profiles", "increment", "look_up", "look_up_slow")
+            for name in ("graph", "profiles", "increment", "look_up", "look_up_slow", "hub_first", "hub")
         }
     return {"rows": rows, "rounds": rounds, "cases": cases, "ratios": ratios}
 

@@ -8,7 +8,7 @@ Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class JoinedVertices:
-    """The components that links make. A component's root is its smallest vertex, as in `graph.Components`."""
+    """The components that links make. A component's root is its smallest vertex, in whatever order they come."""
 
     def __init__(self, left: Integers, right: Integers) -> None:
         self._vertices, places = np.unique(np.concatenate([left, right]), return_inverse=True)

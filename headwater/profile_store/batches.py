@@ -1,20 +1,23 @@
 """Which batches the store has, and the numbers by which its rows refer to batches and namespaces."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from headwater.errors import ConflictError
+from headwater.identity.extract import Integers
 from headwater.identity.namespaces import Namespace, canonical_code
-from headwater.identity.values import Identity
 from headwater.model.documents import IdentityType
 from headwater.profile_store.engine import Step
 from headwater.profile_store.loads import BatchLoad, StoredBatch
 from headwater.profile_store.tables import BATCH_ROWS, batch, namespace
 from headwater.profile_store.times import to_micros
+
+_NUMBERS_AT_ONCE: Final = 10_000
+"""Batches that one statement asks for; SQLite takes some 30,000 parameters."""
 
 
 def register(connection: Connection, load: BatchLoad, step: Step) -> tuple[int, dict[str, Any] | None]:
@@ -78,17 +81,22 @@ def with_batch(rows: sa.FromClause, table: sa.Table) -> sa.Join:
     return rows.join(batch, batch.c.no == table.c.id.op(">>")(sa.literal_column("32")))
 
 
+def ages(connection: Connection, numbers: Integers) -> tuple[Integers, Integers]:
+    """When each of the batches was ingested, and its place in their order by that time, and then by id."""
+    wanted, found = numbers.tolist(), {}
+    for start in range(0, len(wanted), _NUMBERS_AT_ONCE):
+        rows = sa.select(batch.c.no, batch.c.ingested_at, batch.c.batch_id)
+        for row in connection.execute(rows.where(batch.c.no.in_(wanted[start : start + _NUMBERS_AT_ONCE]))):
+            found[row.no] = (row.ingested_at, row.batch_id)
+    in_order = sorted(wanted, key=found.__getitem__)
+    places = {number: place for place, number in enumerate(in_order)}
+    times = np.array([found[number][0] for number in wanted], np.int64)
+    return times, np.array([places[number] for number in wanted], np.int64)
+
+
 def read_map_paths(text: str) -> frozenset[tuple[str, ...]]:
     """Where the bodies of a batch hold maps."""
     return frozenset(tuple(path) for path in orjson.loads(text))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamespaceRow:
-    """What the store knows of a namespace."""
-
-    code: str
-    type: IdentityType
 
 
 class NamespaceNumbers:
@@ -96,8 +104,8 @@ class NamespaceNumbers:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._rows: dict[int, NamespaceRow] = {
-            row.id: NamespaceRow(code=row.code, type=IdentityType(row.type))
+        self._rows: dict[int, Namespace] = {
+            row.id: Namespace(code=row.code, type=IdentityType(row.type))
             for row in connection.execute(sa.select(namespace))
         }
         self._numbers = {(row.code, row.type): number for number, row in self._rows.items()}
@@ -108,14 +116,13 @@ class NamespaceNumbers:
         if known is None:
             known = len(self._rows) + 1
             self._connection.execute(sa.insert(namespace).values(id=known, code=wanted.code, type=wanted.type.value))
-            self._rows[known] = NamespaceRow(code=wanted.code, type=wanted.type)
+            self._rows[known] = Namespace(code=wanted.code, type=wanted.type)
             self._numbers[wanted.code, wanted.type] = known
         return known
 
-    def identity(self, number: int, value: str) -> Identity:
-        """The identity that number and value stand for."""
-        row = self._rows[number]
-        return Identity(namespace=row.code, value=value, type=row.type)
+    def __getitem__(self, number: int) -> Namespace:
+        """The namespace that has the number."""
+        return self._rows[number]
 
     def of_code(self, code: str) -> list[int]:
         """The numbers of a namespace, given in canonical form: one for each way in which it was written."""

@@ -17,6 +17,9 @@ from headwater.profile_store.engine import is_postgresql
 
 _ROWS_AT_ONCE: Final = 16_384
 """Rows of which SQLite's driver is given Python's objects."""
+_ROWS_READ_AT_ONCE: Final = 512
+_ANALYZED_ROWS: Final = 5_000
+"""PostgreSQL takes a table that it has not analysed for one of ten pages at least. It estimates larger ones well."""
 
 
 def append(connection: Connection, target: sa.Table, columns: Sequence[pa.Array]) -> None:
@@ -35,6 +38,18 @@ def append(connection: Connection, target: sa.Table, columns: Sequence[pa.Array]
         driver.executemany(f"INSERT INTO {target.name} VALUES ({places})", rows).close()
 
 
+def to_columns(found: sa.Result[Any], *types: pa.DataType) -> list[pa.Array]:
+    """The result's columns, which have these types.
+
+    Only some rows are Python's objects at a time: with many, its search for garbage takes longer than all the rest.
+    """
+    parts: list[list[pa.Array]] = [[pa.array([], kind)] for kind in types]
+    for rows in found.partitions(_ROWS_READ_AT_ONCE):
+        for place, kind in enumerate(types):
+            parts[place].append(pa.array([row[place] for row in rows], kind))
+    return [pa.concat_arrays(part) for part in parts]
+
+
 def _to_list(column: pa.Array) -> list[Any]:
     """The values as Python has them; for numbers `to_pylist` takes several times as long."""
     return column.to_numpy().tolist() if pa.types.is_integer(column.type) else column.to_pylist()  # type: ignore[no-any-return]
@@ -46,6 +61,7 @@ class Stage:
     def __init__(self, connection: Connection, name: str, *columns: sa.Column[Any]) -> None:
         self.table = sa.Table(f"headwater_stage_{name}", sa.MetaData(), *columns, prefixes=["TEMPORARY"])
         self._connection = connection
+        self._filled = False
 
     def __enter__(self) -> Self:
         self.table.create(self._connection)
@@ -59,8 +75,10 @@ class Stage:
 
     def fill(self, *columns: pa.Array) -> None:
         """Hold exactly these rows; see `append`."""
-        emptied = "TRUNCATE" if is_postgresql(self._connection) else "DELETE FROM"
-        self._connection.exec_driver_sql(f"{emptied} {self.table.name}")
+        if self._filled:
+            emptied = "TRUNCATE" if is_postgresql(self._connection) else "DELETE FROM"
+            self._connection.exec_driver_sql(f"{emptied} {self.table.name}")
         append(self._connection, self.table, columns)
-        if is_postgresql(self._connection):
+        self._filled = True
+        if is_postgresql(self._connection) and len(columns[0]) < _ANALYZED_ROWS:
             self._connection.exec_driver_sql(f"ANALYZE {self.table.name}")

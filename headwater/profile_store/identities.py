@@ -19,7 +19,7 @@ from headwater.identity.graph import GRAPH_LIMIT
 from headwater.identity.joining import JoinedVertices
 from headwater.identity.values import SkipReason
 from headwater.profile_store.admission import LinksMade
-from headwater.profile_store.bulk import Stage, append
+from headwater.profile_store.bulk import Stage, append, to_columns
 from headwater.profile_store.indexes import IndexesLater
 from headwater.profile_store.keys import sort_by
 from headwater.profile_store.loads import BatchLoad, IdentityLoad
@@ -142,8 +142,8 @@ class _GraphWriter(ExitStack):
             same = (vertex.c.key_high == staged.c.key_high) & (vertex.c.key_low == staged.c.key_low)
             found = self._connection.execute(
                 sa.select(staged.c.place, vertex.c.id, vertex.c.component).select_from(staged.join(vertex, same))
-            ).all()
-            places, numbers, components = np.array(found, np.int64).reshape(-1, 3).T
+            )
+            places, numbers, components = (each.to_numpy() for each in to_columns(found, *[pa.int64()] * 3))
             ids[places], component_of[places] = numbers, components
         return ids, component_of
 
@@ -161,15 +161,18 @@ class _GraphWriter(ExitStack):
             low, high = np.minimum(*ends), np.maximum(*ends)
             order, _ = sort_by(high, low)
             self._links.fill(pa.array(low[order]), pa.array(high[order]), pa.array(possible[order]))
-            staged = self._links.table.c
-            same = (link.c.left_id == staged.left_id) & (link.c.right_id == staged.right_id)
-            found = self._connection.execute(
-                sa.select(staged.place, link.c.id).select_from(self._links.table.join(link, same))
-            ).all()
-            places, numbers = np.array(found, np.int64).reshape(-1, 2).T
-            confirmed[places] = True
-            repeated[places[(self._first_link <= numbers) & (numbers < self._next_link)]] = True
+            confirmed[self._shown()] = True
+            if self._next_link > self._first_link:
+                mine = link.c.id.between(self._first_link, self._next_link - 1)
+                repeated[self._shown(mine)] = True
         return repeated, confirmed
+
+    def _shown(self, *which: sa.ColumnElement[bool]) -> list[int]:
+        """Places of the staged links of which there is such a row, however often batches have shown them."""
+        staged = self._links.table.c
+        same = (link.c.left_id == staged.left_id) & (link.c.right_id == staged.right_id)
+        found = sa.select(staged.place).where(sa.exists().where(same, *which))
+        return list(self._connection.execute(found).scalars())
 
     def _write(self, pairs: Slice, new: Integers, ids: Integers, roots: Integers) -> None:
         """Write new vertices."""

@@ -1,22 +1,24 @@
 """Making graphs anew from the links that are there: after a load, a removal, or a change of the linking rules."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from headwater.identity.graph import GRAPH_LIMIT, Components, Link, Vertex, arrange
-from headwater.identity.namespaces import canonical_code
+from headwater.identity.crowding import NO_GRAPH, Members, arrange
+from headwater.identity.extract import Integers, Mask
+from headwater.identity.graph import GRAPH_LIMIT
+from headwater.identity.joining import JoinedVertices
 from headwater.identity.rules import IdentityRules
-from headwater.profile_store.batches import NamespaceNumbers, with_batch
-from headwater.profile_store.bulk import Stage
+from headwater.profile_store.batches import NamespaceNumbers, ages
+from headwater.profile_store.bulk import Stage, to_columns
 from headwater.profile_store.rows import to_json
-from headwater.profile_store.tables import batch, graph_rules, link, vertex
+from headwater.profile_store.tables import BATCH_ROWS, graph_rules, link, vertex
 
 COMPONENTS_AT_ONCE: Final = 20_000
 """Components whose members and links are held in memory together."""
@@ -53,8 +55,9 @@ def crowded_components(connection: Connection, components: Collection[int], rule
         stage.fill(pa.array(sorted(components), pa.int64()))
         touched = stage.table.c.component
         for which, most in _limits(connection, rules):
-            members = sa.select(sa.func.count()).where(vertex.c.component == touched, which).scalar_subquery()
-            found.update(connection.execute(sa.select(touched).where(members > most)).scalars())
+            one_more = sa.select(vertex.c.id).where(vertex.c.component == touched, which).limit(1).offset(most)
+            crowded = sa.select(touched).where(one_more.correlate(stage.table).scalar_subquery().is_not(None))
+            found.update(connection.execute(crowded).scalars())
     return found
 
 
@@ -100,66 +103,91 @@ def _parts(vertices: list[int]) -> Iterator[list[int]]:
 
 
 class _Regrouping:
-    """Some whole components: their members as they are, and the links between them."""
+    """Some whole components, by column: their members as they are, and the links between them, each once."""
 
     def __init__(self, connection: Connection, stage: Stage, rules: IdentityRules) -> None:
         self._connection = connection
         self._rules = rules
         members = stage.table.join(vertex, vertex.c.component == stage.table.c.component)
-        columns = (vertex.c.id, vertex.c.namespace_id, vertex.c.value, vertex.c.component, vertex.c.graph)
-        self._members = connection.execute(sa.select(*columns).select_from(members)).all()
-        shown = connection.execute(
-            sa.select(link.c.left_id, link.c.right_id, batch.c.ingested_at, batch.c.batch_id).select_from(
-                with_batch(members.join(link, link.c.right_id == vertex.c.id), link)
-            )
+        columns = (vertex.c.id, vertex.c.component, sa.func.coalesce(vertex.c.graph, NO_GRAPH), vertex.c.namespace_id)
+        found = connection.execute(sa.select(*columns, vertex.c.value).select_from(members).order_by(vertex.c.id))
+        *numbers, self._values = to_columns(found, *[pa.int64()] * len(columns), pa.string())
+        self._ids, self._components, self._graphs, self._namespaces = (each.to_numpy() for each in numbers)
+        self._read_links(members)
+
+    def _read_links(self, members: sa.Join) -> None:
+        """Both ends of each link, by place, when it was seen last, and the newest batch that showed it."""
+        columns = (link.c.id, link.c.left_id, link.c.right_id)
+        found = self._connection.execute(
+            sa.select(*columns).select_from(members.join(link, link.c.right_id == vertex.c.id))
         )
-        self._links: dict[Link, tuple[int, str]] = {}
-        for left, right, time, batch_id in shown:
-            self._links[left, right] = max(self._links.get((left, right), (time, batch_id)), (time, batch_id))
+        ids, left_ids, right_ids = (each.to_numpy() for each in to_columns(found, *[pa.int64()] * len(columns)))
+        left, right = np.searchsorted(self._ids, left_ids), np.searchsorted(self._ids, right_ids)
+        numbers, batch_of = np.unique(ids // BATCH_ROWS, return_inverse=True)
+        times, ranks = ages(self._connection, numbers)
+        newest_first = np.argsort(-ranks[batch_of], kind="stable")
+        _, newest = np.unique((left * len(self._ids) + right)[newest_first], return_index=True)
+        kept = newest_first[newest]
+        self._left, self._right = left[kept], right[kept]
+        self._seen, self._shown = times[batch_of[kept]], ranks[batch_of[kept]]
 
     def write(self) -> int:
         """Bring the tables up to date; by how many identities more are in no graph than before."""
-        components = Components(self._links)
-        linked = {end for each in self._links for end in each}
-        roots = {row.id: components.find(row.id) for row in self._members if row.id in linked}
-        graphs: dict[int, int | None] = dict(roots)
-        graphs.update(self._arrange(roots))
-        self._delete([row.id for row in self._members if row.id not in linked])
-        changes = [
-            {"member": row.id, "new_component": roots[row.id], "new_graph": graphs[row.id]}
-            for row in self._members
-            if row.id in linked and (row.component, row.graph) != (roots[row.id], graphs[row.id])
-        ]
-        if changes:
-            values: dict[str, Any] = {"component": sa.bindparam("new_component"), "graph": sa.bindparam("new_graph")}
-            self._connection.execute(
-                sa.update(vertex).where(vertex.c.id == sa.bindparam("member")).values(values), changes
-            )
-        return sum(each is None for each in graphs.values()) - sum(row.graph is None for row in self._members)
+        linked = np.zeros(len(self._ids), np.bool_)
+        linked[self._left] = linked[self._right] = True
+        components = JoinedVertices(self._ids[self._left], self._ids[self._right]).roots(self._ids)
+        graphs = components.copy()
+        crowded = self._crowded(components)
+        graphs[crowded] = self._arrange(crowded)
+        self._delete(self._ids[~linked])
+        changed = linked & ((components != self._components) | (graphs != self._graphs))
+        self._update(self._ids[changed], components[changed], graphs[changed])
+        return int(np.count_nonzero(graphs[linked] == NO_GRAPH) - np.count_nonzero(self._graphs == NO_GRAPH))
 
-    def _arrange(self, roots: dict[int, int]) -> dict[int, int | None]:
-        """The graphs of the components on which limits or rules act."""
+    def _crowded(self, components: Integers) -> Mask:
+        """Which members belong to components on which limits or rules act."""
+        _, component, sizes = np.unique(components, return_inverse=True, return_counts=True)
+        crowded: Mask = sizes > GRAPH_LIMIT
         numbers = NamespaceNumbers(self._connection)
-        identities = {row.id: numbers.identity(row.namespace_id, row.value) for row in self._members}
-        sizes = Counter(roots.values())
-        crowded = {root for root, size in sizes.items() if size > GRAPH_LIMIT}
-        codes = Counter((root, canonical_code(identities[key].namespace)) for key, root in roots.items())
-        crowded |= {root for (root, code), count in codes.items() if count > 1 and code in self._rules.unique}
-        if not crowded:
-            return {}
-        links = {each: seen for each, seen in self._links.items() if roots[each[0]] in crowded}
-        last_seen: dict[int, int] = {}
-        for ends, (time, _) in links.items():
-            for end in ends:
-                last_seen[end] = max(last_seen.get(end, time), time)
-        vertices = [
-            Vertex(key=key, namespace=each.namespace, value=each.value, type=each.type, last_seen=last_seen[key])
-            for key, each in identities.items()
-            if roots.get(key) in crowded
-        ]
-        return arrange(vertices, links, self._rules)
+        for code in self._rules.unique:
+            of_code = np.isin(self._namespaces, numbers.of_code(code))
+            crowded |= np.bincount(component[of_code], minlength=len(sizes)) > 1
+        return crowded[component]
 
-    def _delete(self, bare: list[int]) -> None:
-        rows: list[dict[str, Any]] = [{"gone": key} for key in sorted(bare)]
+    def _arrange(self, members: Mask) -> Integers:
+        """The graphs of the members of some whole components."""
+        if not members.any():
+            return np.empty(0, np.int64)
+        numbers, kinds = np.unique(self._namespaces[members], return_inverse=True)
+        namespaces = NamespaceNumbers(self._connection)
+        among = members[self._left]
+        place_of = np.cumsum(members) - 1
+        return arrange(
+            Members(
+                keys=self._ids[members],
+                kinds=kinds,
+                namespaces=tuple(namespaces[number] for number in numbers.tolist()),
+                values=self._values.filter(pa.array(members)),
+                left=place_of[self._left[among]],
+                right=place_of[self._right[among]],
+                seen=self._seen[among],
+                shown=self._shown[among],
+            ),
+            self._rules,
+        )
+
+    def _delete(self, bare: Integers) -> None:
+        rows: list[dict[str, Any]] = [{"gone": key} for key in bare.tolist()]
         if rows:
             self._connection.execute(sa.delete(vertex).where(vertex.c.id == sa.bindparam("gone")), rows)
+
+    def _update(self, ids: Integers, components: Integers, graphs: Integers) -> None:
+        rows: list[dict[str, Any]] = [
+            {"member": member, "new_component": component, "new_graph": None if graph == NO_GRAPH else graph}
+            for member, component, graph in zip(ids.tolist(), components.tolist(), graphs.tolist(), strict=True)
+        ]
+        if rows:
+            values: dict[str, Any] = {"component": sa.bindparam("new_component"), "graph": sa.bindparam("new_graph")}
+            self._connection.execute(
+                sa.update(vertex).where(vertex.c.id == sa.bindparam("member")).values(values), rows
+            )

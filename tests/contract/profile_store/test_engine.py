@@ -1,20 +1,24 @@
 """The profile store's database: writers take turns, and its errors are Headwater's."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from headwater.errors import HeadwaterError
 from headwater.profile_store import ProfileStore
+from headwater.profile_store.bulk import Stage
 from headwater.profile_store.engine import open_database, writing
-from headwater.profile_store.tables import namespace
+from headwater.profile_store.tables import namespace, vertex
 from tests.contract.profile_store import samples
+from tests.servers.postgres import PostgresServer
 
 DEADLINE_SECONDS = 60
 
@@ -70,6 +74,35 @@ def test_a_full_disk_is_told_as_the_profile_stores_error(tmp_path: Path) -> None
         store.load_identities(samples.loyalty_load("B1", 1), samples.rows(samples.LOYALTY_SCHEMA, people))
     assert caught.value.retryable
     assert str(caught.value).startswith(f"profile store sqlite:///{tmp_path}/store.db: OperationalError: ")
+
+
+MANY_VERTICES = """
+INSERT INTO profile_vertex (id, key_high, key_low, namespace_id, value, component, graph)
+SELECT n, n, n, 1, repeat('x', 32), n, n FROM generate_series(1, 50000) AS n
+"""
+
+
+@pytest.mark.postgres
+def test_a_writer_on_postgresql_seeks_the_identities_of_a_small_batch_among_many(postgres: PostgresServer) -> None:
+    """With the price of a random page that PostgreSQL assumes, it would read all of them."""
+    with postgres.database() as url, closing(open_database(url)) as engine, writing(engine) as connection:
+        connection.exec_driver_sql(MANY_VERTICES)
+        connection.exec_driver_sql("ANALYZE profile_vertex")
+        with Stage(connection, "key", sa.Column("key_high", sa.BigInteger)) as stage:
+            stage.fill(pa.array(range(0, 50_000, 100), pa.int64()))
+            same = vertex.c.key_high == stage.table.c.key_high
+            query = sa.select(vertex.c.id).select_from(stage.table.join(vertex, same))
+            plan = "\n".join(connection.execute(sa.text(f"EXPLAIN {query}")).scalars())
+    assert "Index Scan using profile_vertex_identity" in plan
+    assert "Seq Scan on profile_vertex" not in plan
+
+
+@contextmanager
+def closing(engine: sa.Engine) -> Iterator[sa.Engine]:
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def read_what_is_not_there(engine: sa.Engine) -> None:

@@ -141,6 +141,48 @@ def test_one_batch_makes_so_many_links_of_an_identity(store: ProfileStore) -> No
     assert (result.identities, result.removed) == (51, 1)
 
 
+UNIQUE = IdentitySettings(name="rules", unique_namespaces=("crm",), namespace_priority=("crm", "device", "cookie"))
+
+
+def around_hubs(number: int, prefix: str) -> list[Names]:
+    """A batch of people around a device and an account that many share; some have been around it before."""
+    people = range(number * 20, number * 20 + 30)
+    shared = [[f"device:{prefix}tablet", f"crm:{prefix}p{each:03}", f"cookie:{prefix}c{each:03}"] for each in people]
+    family = [[f"crm:{prefix}family", f"cookie:{prefix}f{each:03}"] for each in people]
+    return [*shared, *family, [f"crm:{prefix}p{number * 20:03}", f"cookie:{prefix}f{number * 20:03}"]]
+
+
+def graphs_around_hubs(store: ProfileStore, prefix: str) -> set[frozenset[str]]:
+    """The graphs of some of them, and of nobody."""
+    every = {name for number in range(4) for names in around_hubs(number, prefix) for name in names}
+    some = [*sorted(every)[::7], f"crm:{prefix}family"]
+    found = {frozenset(each.replace(prefix, "") for each in members(store, name)) for name in some}
+    assert all(len(each) <= 50 for each in found)
+    return found
+
+
+@pytest.mark.parametrize("rules", [None, UNIQUE], ids=["no rules", "crm unique"])
+def test_around_a_hub_neither_the_order_of_batches_nor_one_that_is_gone_changes_the_graphs(
+    store: ProfileStore, rules: IdentitySettings | None
+) -> None:
+    seen = []
+    for run, order in enumerate(((0, 1, 2), (2, 0, 1), (1, 3, 2, 0))):
+        prefix = f"run{run}-"
+        for number in order:
+            link(store, f"{prefix}{number}", number, *around_hubs(number, prefix), rules=rules)
+        if 3 in order:
+            assert store.remove_batch(f"{prefix}3").batches == 1
+        seen.append(graphs_around_hubs(store, prefix))
+    assert seen[0] == seen[1] == seen[2]
+    assert len(seen[0]) > 10, "the tablet joins nobody"
+
+
+def test_links_that_many_batches_repeat_are_confirmed(store: ProfileStore) -> None:
+    for number in range(5):
+        loaded = link(store, f"B{number}", number, ["crm:1", "cookie:a"], ["crm:1", "cookie:a"], ["crm:1", "cookie:b"])
+        assert (loaded.links, loaded.confirmed) == ((0, 2) if number else (2, 0))
+
+
 records = st.lists(
     st.lists(st.tuples(st.sampled_from(sorted(PEOPLE)), st.sampled_from("abcdef")).map(":".join), max_size=4),
     max_size=8,
