@@ -231,7 +231,10 @@ delivery = sa.Table(
     sa.Column("last_error", sa.Text),
     sa.Index(
         "ix_delivery_due",
+        "webhook",
         "next_attempt_at",
+        "event_id",
+        "replay",
         sqlite_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
         postgresql_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
     ),
