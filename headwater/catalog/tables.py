@@ -75,6 +75,8 @@ batch = sa.Table(
     sa.Column("replay_of", sa.String(26)),
     sa.Column("removing", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("release_files", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("remover", sa.String(300)),
+    sa.Column("removal_lease_until", UtcDateTime),
     sa.Index(None, "dataset", "created_at"),
     sa.Index(
         "uq_batch_replay_of",
@@ -84,7 +86,10 @@ batch = sa.Table(
         postgresql_where=sa.text("status IN ('loading', 'staged', 'success')"),
     ),
 )
-"""`removing` and `release_files` say what is still to be done for an inactive batch, and survive a kill in between."""
+"""`removing` and `release_files` say what is still to be done for an inactive batch, and survive a kill in between.
+
+`remover` does it, for as long as the lease is renewed.
+"""
 
 batch_group = sa.Table(
     "batch_group",
