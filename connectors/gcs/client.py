@@ -12,10 +12,13 @@ from google.auth.transport.requests import AuthorizedSession, Request
 from google.cloud import storage
 from google.oauth2 import service_account
 from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
 
 from connectors.errors import ConfigurationError
 from connectors.gcs.config import GcsConfig
+from connectors.objects.paced import paced_pools
 from connectors.objects.trust import certificate_file
+from connectors.pace import LeastSpeed
 
 ENDPOINT = "https://storage.googleapis.com"
 _SCOPES = ("https://www.googleapis.com/auth/devstorage.read_only",)
@@ -61,14 +64,14 @@ def create_client(config: GcsConfig, credentials: Credentials | None, resources:
         DefaultCredentialsError: There are no default credentials.
     """
     trusted = certificate_file(config.ca_certificate, resources) if config.ca_certificate else None
-    login = _mounted(resources.enter_context(requests.Session()), trusted, connections=1)
+    login = _mounted(resources.enter_context(requests.Session()), trusted, config.least_speed, connections=1)
     request = Request(session=login)
     if config.anonymous:
         credentials = AnonymousCredentials()
     elif credentials is None:
         credentials, _ = google.auth.default(scopes=_SCOPES, request=request)
     session = resources.enter_context(AuthorizedSession(credentials, auth_request=request))
-    _mounted(session, trusted, connections=config.parallel_parts + 4)
+    _mounted(session, trusted, config.least_speed, connections=config.parallel_parts + 4)
     api = storage.Client(
         project=None,
         credentials=credentials,
@@ -81,11 +84,31 @@ def create_client(config: GcsConfig, credentials: Credentials | None, resources:
 
 
 class _Adapter(HTTPAdapter):
-    """Trusts the configured certificates; `Session.verify` would give way to the variable REQUESTS_CA_BUNDLE."""
+    """Trusts the configured certificates; `Session.verify` would give way to the variable REQUESTS_CA_BUNDLE.
 
-    def __init__(self, trusted: str | None, connections: int) -> None:
+    Answers have to come at the least speed.
+    """
+
+    def __init__(self, trusted: str | None, least: LeastSpeed, connections: int) -> None:
+        self._least = least
         super().__init__(pool_connections=2, pool_maxsize=connections)
         self._trusted = trusted
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 (of requests)
+        """Make the pools."""
+        super().init_poolmanager(*args, **options)
+        self._pace(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> PoolManager:  # noqa: ANN401 (of requests)
+        """Make the pools for a proxy, or return those that are there."""
+        is_new = args[0] not in self.proxy_manager
+        manager: PoolManager = super().proxy_manager_for(*args, **options)
+        if is_new:
+            self._pace(manager)
+        return manager
+
+    def _pace(self, manager: PoolManager) -> None:
+        manager.pool_classes_by_scheme = paced_pools(manager.pool_classes_by_scheme, self._least)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:  # noqa: ANN401
         """Send with the configured trust."""
@@ -94,7 +117,9 @@ class _Adapter(HTTPAdapter):
         return super().send(request, *args, **options)
 
 
-def _mounted(session: requests.Session, trusted: str | None, *, connections: int) -> requests.Session:
+def _mounted(
+    session: requests.Session, trusted: str | None, least: LeastSpeed, *, connections: int
+) -> requests.Session:
     for protocol in ("https://", "http://"):
-        session.mount(protocol, _Adapter(trusted, connections))
+        session.mount(protocol, _Adapter(trusted, least, connections))
     return session

@@ -21,6 +21,7 @@ from connectors.errors import (
 )
 from connectors.gcs.config import GcsConfig
 from connectors.objects.trust import untrusted_certificate
+from connectors.pace import TooSlowError
 
 LIBRARY_ERRORS = (
     GoogleAPICallError,
@@ -29,8 +30,9 @@ LIBRARY_ERRORS = (
     urllib3.exceptions.HTTPError,
     OSError,
     ValueError,
+    TooSlowError,
 )
-"""What Google's libraries raise; `ValueError` is what they make of answers that are no JSON."""
+"""What Google's libraries raise, and our connections; `ValueError` is what comes of answers that are no JSON."""
 
 _NEVER_CONNECTED = ("NewConnectionError", "NameResolutionError")
 _TIMEOUTS = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
@@ -137,6 +139,8 @@ def _no_credentials(error: Exception, config: GcsConfig) -> ConnectorError | Non
 
 def _no_connection(error: Exception, config: GcsConfig, path: str) -> ConnectorError:
     source = source_name(config)
+    if isinstance(error, TooSlowError):
+        return error.explained(source, path)
     reason = str(error)
     url = str(getattr(getattr(error, "request", None), "url", None) or config.endpoint or "")
     if isinstance(error, requests.exceptions.SSLError):

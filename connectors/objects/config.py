@@ -5,7 +5,13 @@ from abc import ABC
 from pydantic import Field
 
 from connectors.base import ConnectorConfig
-from connectors.pace import LEAST_BYTES_PER_SECOND, LEAST_SPEED_SECONDS, LeastBytesPerSecond, LeastSpeedSeconds
+from connectors.pace import (
+    LEAST_BYTES_PER_SECOND,
+    LEAST_SPEED_SECONDS,
+    LeastBytesPerSecond,
+    LeastSpeed,
+    LeastSpeedSeconds,
+)
 
 
 class ObjectStoreConfig(ConnectorConfig, ABC):
@@ -54,3 +60,8 @@ class ObjectStoreConfig(ConnectorConfig, ABC):
         description="Size of the parts in bytes. Up to `parallel_parts` times as much is held in memory for each file "
         "that is being read.",
     )
+
+    @property
+    def least_speed(self) -> LeastSpeed:
+        """How fast the store has to send."""
+        return LeastSpeed(bytes_per_second=self.least_bytes_per_second, seconds=self.least_speed_seconds)

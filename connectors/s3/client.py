@@ -11,6 +11,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import NoCredentialsError
 from botocore.loaders import Loader
 
+from connectors.objects.paced import paced_pools
 from connectors.objects.trust import certificate_file
 from connectors.s3.config import S3Config
 
@@ -45,8 +46,16 @@ def create_client(config: S3Config, resources: ExitStack) -> "S3Client":
         verify=verify,
         config=_options(config),
     )
+    _pace(client, config)
     resources.callback(client.close)
     return client
+
+
+def _pace(client: Any, config: S3Config) -> None:  # noqa: ANN401 (a client of any service)
+    """Bound the time of each answer; boto3 has no setting for it, nor a way to put in connections of one's own."""
+    session: Any = client._endpoint.http_session
+    pools = paced_pools(session._pool_classes_by_scheme, config.least_speed)
+    session._pool_classes_by_scheme = session._manager.pool_classes_by_scheme = pools
 
 
 def _options(config: S3Config) -> Config:
@@ -93,14 +102,21 @@ def _with_role(
     arguments = {"RoleSessionName": _SESSION_NAME}
     if config.external_id is not None:
         arguments["ExternalId"] = config.external_id.get_secret_value()
+    create = partial(
+        source.create_client,
+        region_name=_region(config, source),
+        endpoint_url=config.sts_url,
+        verify=verify,
+        config=_options(config),
+    )
+
+    def create_paced(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (botocore's)
+        client = create(*arguments, **options)
+        _pace(client, config)
+        return client
+
     fetcher = AssumeRoleCredentialFetcher(
-        client_creator=partial(
-            source.create_client,
-            region_name=_region(config, source),
-            endpoint_url=config.sts_url,
-            verify=verify,
-            config=_options(config),
-        ),
+        client_creator=create_paced,
         source_credentials=credentials,
         role_arn=role_arn,
         extra_args=arguments,

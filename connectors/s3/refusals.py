@@ -21,6 +21,7 @@ from connectors.errors import (
     folder_gone,
 )
 from connectors.objects.trust import untrusted_certificate
+from connectors.pace import TooSlowError
 from connectors.s3.config import S3Config
 
 LIBRARY_ERRORS = (boto.BotoCoreError, boto.ClientError, ResponseParserError, urllib3.exceptions.HTTPError, OSError)
@@ -214,6 +215,9 @@ def _broken(error: Exception, config: S3Config, path: str) -> ConnectorError:
             "service's.",
             source,
         )
+    slow = error.kwargs.get("error") if isinstance(error, boto.HTTPClientError) else None
+    if isinstance(slow, TooSlowError):
+        return slow.explained(source, path)
     if isinstance(error, boto.ReadTimeoutError | TimeoutError):
         return TransferError(
             f"{source} stopped answering for {config.timeout_seconds:g} s while {path!r} was read. Try again, or raise "

@@ -1,6 +1,7 @@
 """Batches between the catalog's tables and the model."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,6 +9,14 @@ import sqlalchemy as sa
 from headwater.catalog.tables import batch, batch_group, staged_file
 from headwater.model.records import RecordCounts
 from headwater.model.runs import Batch, BatchStatus, ErrorSummary, StagedFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remover:
+    """Who works on the removal of a batch, for as long as the lease (aware UTC) is renewed."""
+
+    holder: str
+    lease_until: datetime
 
 
 def failure_to_json(failure: ErrorSummary) -> dict[str, object]:
@@ -66,3 +75,15 @@ def batch_of(row: Any) -> Batch:  # noqa: ANN401 - a database row's columns have
 def staged_of(row: Any) -> StagedFile:  # noqa: ANN401 - a database row's columns have no static types
     """A row of `staged_file`."""
     return StagedFile(uri=row["uri"], rows=row["rows"], size_bytes=row["size_bytes"], group=row["group_number"])
+
+
+def held_by(remover: Remover | None) -> dict[str, object]:
+    """The columns of `batch` that say who removes it; None for nobody."""
+    if remover is None:
+        return {"remover": None, "removal_lease_until": None}
+    return {"remover": remover.holder, "removal_lease_until": remover.lease_until}
+
+
+def remover_of(row: Any) -> Remover | None:  # noqa: ANN401 - a database row's columns have no static types
+    """Who removes the batch in a row of `select_batches`; None for nobody."""
+    return Remover(holder=row["remover"], lease_until=row["removal_lease_until"]) if row["remover"] else None

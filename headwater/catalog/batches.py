@@ -8,7 +8,16 @@ import sqlalchemy as sa
 
 from headwater.catalog.base import Store
 from headwater.catalog.batch_relations import originals, refuse_while_replayed, replacing_batches, with_replays
-from headwater.catalog.batch_rows import batch_of, counts_of, failure_to_json, select_batches, staged_of
+from headwater.catalog.batch_rows import (
+    Remover,
+    batch_of,
+    counts_of,
+    failure_to_json,
+    held_by,
+    remover_of,
+    select_batches,
+    staged_of,
+)
 from headwater.catalog.tables import batch, batch_group, flow_run, staged_file
 from headwater.database.engine import upsert
 from headwater.errors import ConflictError, NotFoundError
@@ -286,10 +295,12 @@ class BatchStore(Store):
                 )
             )
 
-    def begin_removal(self, batch_id: str, *, release_files: bool, replaced: bool = False) -> None:
+    def begin_removal(
+        self, batch_id: str, *, release_files: bool, replaced: bool = False, remover: Remover | None = None
+    ) -> None:
         """The batch is no longer valid: `inactive`, and its rows are to be removed. Repeating changes nothing.
 
-        The batches that loaded rejected records of it go with it.
+        The batches that loaded rejected records of it go with it. `remover` goes on with it at once.
 
         Raises:
             ConflictError: the batch was never in the lake, or a run that is at work replaces it.
@@ -300,7 +311,8 @@ class BatchStore(Store):
                 refuse_while_replayed(connection, batch_id)
             for replay in with_replays(connection, [batch_id])[1:]:
                 self._move(connection, replay, to=BatchStatus.INACTIVE, of=(BatchStatus.SUCCESS,))
-                connection.execute(sa.update(batch).where(batch.c.id == replay).values(removing=True))
+                values = {"removing": True, **held_by(remover)}
+                connection.execute(sa.update(batch).where(batch.c.id == replay).values(values))
             replacing = replacing_batches(connection, batch_id, (BatchStatus.LOADING, BatchStatus.STAGED))
             if replacing and not replaced:
                 raise ConflictError(
@@ -310,7 +322,11 @@ class BatchStore(Store):
             connection.execute(
                 sa.update(batch)
                 .where(batch.c.id == batch_id)
-                .values(removing=True, release_files=sa.or_(batch.c.release_files, sa.literal(release_files)))
+                .values(
+                    removing=True,
+                    release_files=sa.or_(batch.c.release_files, sa.literal(release_files)),
+                    **held_by(remover),
+                )
             )
 
     def end_removal(self, batch_id: str) -> bool:
@@ -320,13 +336,29 @@ class BatchStore(Store):
                 sa.select(batch.c.release_files).where(batch.c.id == batch_id).with_for_update()
             ).scalar_one()
             connection.execute(
-                sa.update(batch).where(batch.c.id == batch_id).values(removing=False, release_files=False)
+                sa.update(batch)
+                .where(batch.c.id == batch_id)
+                .values(removing=False, release_files=False, **held_by(None))
             )
         return bool(release)
 
+    def hold_removals(self, batch_ids: Collection[str], remover: Remover) -> None:
+        """Say who works on these removals; those that have ended are left alone."""
+        self._execute(sa.update(batch).where(batch.c.id.in_(batch_ids), batch.c.removing).values(**held_by(remover)))
+
+    def give_up_removals(self, batch_ids: Collection[str], holder: str) -> None:
+        """Say that this holder works no longer on these removals; others' are left alone."""
+        mine = batch.c.id.in_(batch_ids) & (batch.c.remover == holder)
+        self._execute(sa.update(batch).where(mine).values(**held_by(None)))
+
+    def removals(self) -> list[tuple[Batch, Remover | None]]:
+        """The batches whose removal has begun and not ended, oldest first, and who works on it; None for nobody."""
+        rows = self._all(select_batches().where(batch.c.removing).order_by(batch.c.id))
+        return [(batch_of(row), remover_of(row)) for row in rows]
+
     def being_removed(self) -> list[Batch]:
         """The batches whose removal has begun and not ended, oldest first."""
-        return [batch_of(row) for row in self._all(select_batches().where(batch.c.removing).order_by(batch.c.id))]
+        return [each for each, _ in self.removals()]
 
     def delete(self, batch_id: str) -> None:
         """An inactive batch is `deleted`; what it had staged is forgotten.

@@ -21,7 +21,7 @@ from headwater.database.engine import READ_ONLY, open_engine
 from headwater.database.errors import translated
 from headwater.database.migrate import migrate
 
-HEAD = "0010"
+HEAD = "0012"
 SCRIPTS = "headwater.catalog:migrations"
 VERSION_TABLE = "headwater_catalog_version"
 _WHAT = "catalog database"

@@ -69,8 +69,10 @@ class Journal(Store):
                 sa.select(sa.func.max(delivery.c.replay)).where(delivery.c.webhook == webhook)
             ).scalar_one()
             number = int(last or 0) + 1
-            for event_id in event_ids:
-                connection.execute(sa.insert(delivery).values(queued(event_id, webhook, now, replay=number)))
+            for place, event_id in enumerate(event_ids):
+                due_at = now - timedelta(microseconds=len(event_ids) - place)  # in this order, all of them now
+                row = queued(event_id, webhook, now, replay=number, due_at=due_at)
+                connection.execute(sa.insert(delivery).values(row))
         return number
 
     def forget(self, *, now: datetime) -> int:

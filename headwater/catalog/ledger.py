@@ -37,6 +37,7 @@ _CLAIM_LOCK = 0x636C6169
 _SUPERSEDING = (FileState.CLAIMED.value, FileState.DUPLICATE.value)
 _CAME = (FileState.CLAIMED.value, FileState.LOADED.value, FileState.SUPERSEDED.value, FileState.RELEASED.value)
 _HERE = (FileState.CLAIMED.value, FileState.LOADED.value)
+_STATES = {state.value: state for state in FileState}
 _TAKEN = (FileState.CLAIMED.value, FileState.LOADED.value, FileState.DUPLICATE.value)
 
 
@@ -106,8 +107,9 @@ class Ledger(Store):
         with self._read() as connection:
             asked = among(connection, source_file.c.path, paths)
             here = (source_file.c.flow == flow) & asked & source_file.c.state.in_(_TAKEN)
-            for file_id, path, signature, state in connection.execute(sa.select(*columns).where(here)):
-                found.setdefault(path, {}).setdefault(signature, []).append((file_id, FileState(state)))
+            rows = connection.execute(sa.select(*columns).where(here)).all()
+        for file_id, path, signature, state in rows:
+            found.setdefault(path, {}).setdefault(signature, []).append((file_id, _STATES[state]))
         return found
 
     def claim(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from headwater.catalog.base import Store
 from headwater.catalog.ledger import FileVersion
 from headwater.catalog.tables import observation
-from headwater.database.engine import upsert
+from headwater.database.engine import among, upsert
 
 _PAGE = 500
 
@@ -36,13 +36,10 @@ class Observations(Store):
 
     def get(self, flow: str, paths: Collection[str]) -> dict[str, Observation]:
         """What is remembered of the paths; of those that are unknown, nothing."""
-        found = {}
         with self._read() as connection:
-            for page in _pages(sorted(paths)):
-                query = sa.select(observation).where(observation.c.flow == flow, observation.c.path.in_(page))
-                for row in connection.execute(query).mappings():
-                    found[row["path"]] = _observation(row)
-        return found
+            asked = among(connection, observation.c.path, list(paths))
+            rows = connection.execute(sa.select(observation).where(observation.c.flow == flow, asked)).mappings().all()
+        return {row["path"]: _observation(row) for row in rows}
 
     def paths(self, flow: str) -> set[str]:
         """Every path that the dataflow waits for."""

@@ -75,6 +75,8 @@ batch = sa.Table(
     sa.Column("replay_of", sa.String(26)),
     sa.Column("removing", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("release_files", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("remover", sa.String(300)),
+    sa.Column("removal_lease_until", UtcDateTime),
     sa.Index(None, "dataset", "created_at"),
     sa.Index(
         "uq_batch_replay_of",
@@ -84,7 +86,10 @@ batch = sa.Table(
         postgresql_where=sa.text("status IN ('loading', 'staged', 'success')"),
     ),
 )
-"""`removing` and `release_files` say what is still to be done for an inactive batch, and survive a kill in between."""
+"""`removing` and `release_files` say what is still to be done for an inactive batch, and survive a kill in between.
+
+`remover` does it, for as long as the lease is renewed.
+"""
 
 batch_group = sa.Table(
     "batch_group",
@@ -231,7 +236,10 @@ delivery = sa.Table(
     sa.Column("last_error", sa.Text),
     sa.Index(
         "ix_delivery_due",
+        "webhook",
         "next_attempt_at",
+        "event_id",
+        "replay",
         sqlite_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
         postgresql_where=sa.text("delivered_at IS NULL AND given_up_at IS NULL"),
     ),

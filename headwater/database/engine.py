@@ -91,7 +91,11 @@ def upsert(connection: sa.Connection, table: sa.Table) -> Any:  # noqa: ANN401 -
 
 
 def among(connection: sa.Connection, column: sa.Column[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
-    """Whether the column has one of the values: one parameter, however many they are, and still by the index."""
+    """Whether the column has one of the values: one parameter, however many they are, and still by the index.
+
+    They travel as JSON on PostgreSQL, too: its driver looks at every element of an array for characters to escape.
+    """
+    listed = sa.literal(json.dumps(list(values), ensure_ascii=False), sa.Text)
     if connection.dialect.name == "postgresql":
-        return column.in_(sa.select(sa.func.unnest(sa.literal(list(values), sa.ARRAY(sa.Text)))))
-    return column.in_(sa.select(sa.func.json_each(json.dumps(list(values))).table_valued("value").c.value))
+        return column.in_(sa.select(sa.func.json_array_elements_text(sa.cast(listed, sa.JSON))))
+    return column.in_(sa.select(sa.func.json_each(listed).table_valued("value").c.value))

@@ -1,8 +1,6 @@
 """How a flow run begins: runs of the same dataflow that died are closed first."""
 
 import logging
-import os
-import socket
 from datetime import datetime
 
 from ulid import ULID
@@ -10,7 +8,7 @@ from ulid import ULID
 from headwater.catalog.base import utc_now
 from headwater.flows.finish import close_run
 from headwater.flows.heartbeat import lease
-from headwater.flows.processes import began_at, is_at_work
+from headwater.flows.processes import has_ended, this_process
 from headwater.flows.workspace import Workspace
 from headwater.model.documents import Dataflow, RunRequest
 from headwater.model.runs import FlowRun, FlowRunState
@@ -56,8 +54,7 @@ def _holder(request: RunRequest) -> str:
     """Who works on a run: a Dag run, whose tasks are many processes, or this process."""
     if request.dag_run_id is not None:
         return f"dag:{request.dag_run_id}"
-    pid = os.getpid()
-    return f"process:{socket.gethostname()}:{pid}:{began_at(pid)}"
+    return this_process()
 
 
 def _has_died(workspace: Workspace, flow: str, holder: str, lease_until: datetime) -> bool:
@@ -72,9 +69,5 @@ def _has_died(workspace: Workspace, flow: str, holder: str, lease_until: datetim
 
 def is_dead(holder: str, lease_until: datetime) -> bool:
     """Whether nobody works on the run any more: its process is gone, or its lease has run out."""
-    kind, _, rest = holder.partition(":")
-    if kind == "process":
-        host, pid, began = rest.rsplit(":", 2)
-        if host == socket.gethostname():
-            return not is_at_work(int(pid), began)
-    return lease_until < utc_now()
+    ended = has_ended(holder)
+    return ended if ended is not None else lease_until < utc_now()

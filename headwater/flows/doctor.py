@@ -1,6 +1,6 @@
 """Checks what must hold over catalog, lake and profile store, and mends what is safe to mend.
 
-Every check looks only, and says of each finding how it would be mended. Running loads are no findings: what a look
+Every check looks only, and says of each finding how it would be mended. What is at work is no finding: what a look
 finds odd is looked at again before it is told. The codes are stable; `docs/reference/doctor.md` explains each.
 """
 
@@ -22,7 +22,7 @@ from headwater.flows.maintenance import maintain_lake
 from headwater.flows.notifications import deliver_due
 from headwater.flows.profile_checks import check_profiles, fits
 from headwater.flows.reloading import finish_reloads
-from headwater.flows.removal import finish_removals
+from headwater.flows.removal import finish_removals, interrupted_removals
 from headwater.flows.workspace import Workspace
 from headwater.model.runs import Batch, BatchStatus
 
@@ -100,7 +100,7 @@ def _abandoned_batches(workspace: Workspace) -> Iterator[Found]:
 
 
 def _interrupted_removals(workspace: Workspace) -> Iterator[Found]:
-    for batch in workspace.catalog.batches.being_removed():
+    for batch in interrupted_removals(workspace):
         yield found(
             Code.INTERRUPTED_REMOVAL,
             batch.id,

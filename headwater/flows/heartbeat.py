@@ -1,13 +1,17 @@
-"""A run that works for long says so, or others would take it for dead."""
+"""Who works for long says so, or others would take it for dead: runs, and removals of batches."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from threading import Event, Thread
 from typing import Final
 
+from headwater.catalog.base import utc_now
+from headwater.catalog.batch_rows import Remover
 from headwater.errors import HeadwaterError
+from headwater.flows.processes import this_process
 from headwater.flows.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -24,9 +28,35 @@ def lease(workspace: Workspace) -> timedelta:
 @contextmanager
 def beating(workspace: Workspace, flow_run_id: str) -> Iterator[None]:
     """Renew the run's lease at once, and from a thread for as long as the block takes, whatever it waits for."""
-    _beat(workspace, flow_run_id)
+    renew = partial(_beat, workspace, flow_run_id)
+    with _renewed(renew, lease(workspace), f"flow run {flow_run_id}"):
+        yield
+
+
+@contextmanager
+def removing(workspace: Workspace, batch_ids: Collection[str]) -> Iterator[None]:
+    """Hold the removals of batches for as long as the block takes; others see that somebody works on them."""
+    renew = partial(_hold_removals, workspace, batch_ids)
+    with _renewed(renew, lease(workspace), f"the removal of {', '.join(batch_ids)}"):
+        try:
+            yield
+        except BaseException:
+            with suppress(HeadwaterError):  # then the lease runs out
+                workspace.catalog.batches.give_up_removals(batch_ids, this_process())
+            raise
+
+
+def this_remover(workspace: Workspace) -> Remover:
+    """This process, which removes batches, until its lease runs out."""
+    return Remover(holder=this_process(), lease_until=utc_now() + lease(workspace))
+
+
+@contextmanager
+def _renewed(renew: Callable[[], None], length: timedelta, what: str) -> Iterator[None]:
+    renew()
     over = Event()
-    thread = Thread(target=_beat_until, args=(over, workspace, flow_run_id), name="heartbeat", daemon=True)
+    interval_seconds = length.total_seconds() / _BEATS_PER_LEASE
+    thread = Thread(target=_renew_until, args=(over, renew, interval_seconds, what), name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -35,14 +65,17 @@ def beating(workspace: Workspace, flow_run_id: str) -> Iterator[None]:
         thread.join()
 
 
-def _beat_until(over: Event, workspace: Workspace, flow_run_id: str) -> None:
-    interval_seconds = lease(workspace).total_seconds() / _BEATS_PER_LEASE
+def _renew_until(over: Event, renew: Callable[[], None], interval_seconds: float, what: str) -> None:
     while not over.wait(interval_seconds):
         try:
-            _beat(workspace, flow_run_id)
+            renew()
         except HeadwaterError as error:
-            log.warning("flow run %s: the lease was not renewed, and will be tried again: %s", flow_run_id, error)
+            log.warning("%s: the lease was not renewed, and will be tried again: %s", what, error)
 
 
 def _beat(workspace: Workspace, flow_run_id: str) -> None:
     workspace.catalog.flow_runs.renew(flow_run_id, lease(workspace))
+
+
+def _hold_removals(workspace: Workspace, batch_ids: Collection[str]) -> None:
+    workspace.catalog.batches.hold_removals(batch_ids, this_remover(workspace))

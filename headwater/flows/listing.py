@@ -1,6 +1,6 @@
 """What a source holds that a run could take, and what has to wait. A listing is judged a page at a time."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 
@@ -47,12 +47,11 @@ def look(workspace: Workspace, context: RunContext) -> Listing:
     judging = _Judging(workspace, context, listing)
     with workspace.connect(context.source.account) as connector:
         files = connector.list_files(context.source.path, recursive=context.source.recursive)
-        pages = _pages(workspace, context, files)
         if ready.marker is None and ready.manifest is None:
-            for page in pages:
-                judging.judge(_new_files(workspace, context, page, listing), {})
+            while page := list(islice(files, _PAGE)):
+                judging.judge(judging.new_files(page), {})
         else:
-            _judge_together(connector, judging, [file for page in pages for file in page])
+            _judge_together(connector, judging, list(files))
     judging.forget_others()
     return listing
 
@@ -67,7 +66,7 @@ def _judge_together(connector: Connector, judging: "_Judging", files: list[Remot
     candidates: list[Candidate] = []
     for start in range(0, len(files), _PAGE):
         page = [file for file in files[start : start + _PAGE] if file.path not in beside]
-        candidates += _new_files(workspace, context, page, listing)
+        candidates += judging.new_files(page)
     incomplete: dict[str, Obstacle] = {}
     if ready.marker is not None:
         incomplete = _unmarked(candidates, ready.marker, beside)
@@ -83,12 +82,12 @@ def _wait_for_undelivered(connector: Connector, judging: "_Judging", files: list
     """Have manifests wait whose files are not there, but for old ones that nobody has waited for."""
     workspace, context = judging.workspace, judging.context
     alone = orphaned_manifests([file.path for file in files], context.source)
-    window, oldest = _window(workspace, context), judging.listing.looked_at - _OLD_MANIFEST
+    oldest = judging.listing.looked_at - _OLD_MANIFEST
     versions = {file.path: version_of(file) for file in files if file.path in alone}
     worth_it = {
         path: alone[path]
         for path, version in versions.items()
-        if _is_inside(version, window)
+        if judging.is_inside(version)
         and (judging.is_awaited(version.path) or version.modified_by is None or version.modified_by > oldest)
     }
     lost = undelivered(workspace, context, connector, worth_it)
@@ -102,46 +101,6 @@ def _never_seen(workspace: Workspace, context: RunContext, orphans: Mapping[str,
     return [marker for file, marker in files.items() if file not in known]
 
 
-def _pages(workspace: Workspace, context: RunContext, files: Iterator[RemoteFile]) -> Iterator[list[RemoteFile]]:
-    while page := list(islice(files, _PAGE)):
-        yield page
-
-
-def _new_files(
-    workspace: Workspace, context: RunContext, page: Iterable[RemoteFile], listing: Listing
-) -> list[Candidate]:
-    """The files of a page that the source takes and that the ledger does not have."""
-    matches = file_matcher(context.source)
-    window = _window(workspace, context)
-    wanted = []
-    for file in page:
-        if not matches(file.path):
-            continue
-        if window.bounded and file.modified_at is None:
-            listing.untimed += 1
-            continue
-        version = version_of(file)
-        if len(version.path.encode()) > MAX_PATH_BYTES:
-            listing.leave_out(version.path)
-            continue
-        listing.indistinct += version.modified_at is None and version.version is None
-        if _is_inside(version, window):
-            wanted.append(version)
-    known = workspace.catalog.ledger.known(context.flow.name, [version.path for version in wanted])
-    found = []
-    for version in wanted:
-        versions = known.get(version.path, {})
-        taken = versions.get(version.signature, [])
-        supersedes = context.source.changed_files == "supersede"
-        replaced = list(versions.values()) if supersedes else [taken]
-        if any(state is FileState.CLAIMED for entries in replaced for _, state in entries):
-            listing.held += 1
-        elif not taken or context.request.reprocess:
-            loaded = tuple(file_id for entries in replaced for file_id, state in entries if state is FileState.LOADED)
-            found.append(Candidate(file=version, supersedes=loaded))
-    return found
-
-
 def _window(workspace: Workspace, context: RunContext) -> Window:
     """The request's window; without backfill, a run by itself has the start (sources.md, section 6)."""
     request, schedule = context.request, context.flow.schedule
@@ -150,10 +109,6 @@ def _window(workspace: Workspace, context: RunContext) -> Window:
     if start is None and by_itself and schedule.frequency != "once" and not schedule.backfill:
         start = schedule.start or workspace.catalog.flow_runs.first_started_at(context.flow.name)
     return Window(start=start, end=request.window_end)
-
-
-def _is_inside(version: FileVersion, window: Window) -> bool:
-    return version.modified_by is None or window.holds(version.modified_by)
 
 
 def _unmarked(candidates: Iterable[Candidate], marker: str, beside: Collection[str]) -> dict[str, Obstacle]:
@@ -172,6 +127,50 @@ class _Judging:
         self._observations = workspace.catalog.observations
         self._encoding = format_options(context).encoding
         self._others = self._observations.paths(context.flow.name)
+        self._matches = file_matcher(context.source)
+        self._window = _window(workspace, context)
+
+    def new_files(self, page: Iterable[RemoteFile]) -> list[Candidate]:
+        """The files of a page that the source takes and that the ledger does not have."""
+        listing, reprocess = self.listing, self.context.request.reprocess
+        supersedes = self.context.source.changed_files == "supersede"
+        wanted = self._wanted(page)
+        known = self.workspace.catalog.ledger.known(self.context.flow.name, [version.path for version in wanted])
+        found = []
+        for version in wanted:
+            versions = known.get(version.path, {})
+            taken = versions.get(version.signature, [])
+            replaced = list(versions.values()) if supersedes else [taken]
+            if any(state is FileState.CLAIMED for entries in replaced for _, state in entries):
+                listing.held += 1
+            elif not taken or reprocess:
+                loaded = tuple(
+                    file_id for entries in replaced for file_id, state in entries if state is FileState.LOADED
+                )
+                found.append(Candidate(file=version, supersedes=loaded))
+        return found
+
+    def _wanted(self, page: Iterable[RemoteFile]) -> list[FileVersion]:
+        """The files of a page that the source takes, known or not; of others, what is to be said is noted."""
+        wanted = []
+        for file in page:
+            if not self._matches(file.path):
+                continue
+            if self._window.bounded and file.modified_at is None:
+                self.listing.untimed += 1
+                continue
+            version = version_of(file)
+            if len(version.path.encode()) > MAX_PATH_BYTES:
+                self.listing.leave_out(version.path)
+                continue
+            self.listing.indistinct += version.modified_at is None and version.version is None
+            if self.is_inside(version):
+                wanted.append(version)
+        return wanted
+
+    def is_inside(self, version: FileVersion) -> bool:
+        """Whether the run takes files of that time; a file without one is taken."""
+        return version.modified_by is None or self._window.holds(version.modified_by)
 
     def judge(self, candidates: Sequence[Candidate], incomplete: Mapping[str, Obstacle]) -> None:
         """Add new files to what the listing found: to those that may be taken, or to those that wait."""
@@ -186,9 +185,10 @@ class _Judging:
             or path in remembered
             or seconds_to_wait(file.modified_by, None, now=now, readiness=ready)
         ]
+        expected = {candidate.file.path: candidate.expected for candidate in candidates}
         rules = {
-            candidate.file.path: rules_digest(candidate.expected, check_tail=ready.check_tail, encoding=self._encoding)
-            for candidate in candidates
+            file.path: rules_digest(expected[file.path], check_tail=ready.check_tail, encoding=self._encoding)
+            for file in doubtful
         }
         seen = self._observations.note(flow, doubtful, now=now, rules=rules)
         waiting = set()

@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from headwater.catalog.base import utc_now
+from headwater.catalog.batch_rows import Remover
 from headwater.catalog.catalog import Stores
 from headwater.errors import ConflictError, HeadwaterError, ThresholdExceededError
 from headwater.flows.context import RunContext, open_context, recorded
 from headwater.flows.events import batch_event
+from headwater.flows.heartbeat import this_remover
 from headwater.flows.notifications import enqueue
 from headwater.flows.profile_rows import batch_load, current_rows, goes_to_profile
 from headwater.flows.reloading import finish_reloads, request_reloads
@@ -115,7 +117,7 @@ def _commit(workspace: Workspace, context: RunContext, batch: Batch) -> Batch:
             replace_batches=replaced,
         )
     with catalog.transaction() as stores:
-        settle_success(workspace, stores, context.run.id, snapshot_id)
+        settle_success(workspace, stores, context.run.id, snapshot_id, remover=this_remover(workspace))
     finish_removals(workspace, batch.replaces)
     return catalog.batches.get(batch.id)
 
@@ -193,10 +195,18 @@ def _check_replay(context: RunContext, counts: RecordCounts) -> None:
         )
 
 
-def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snapshot_id: int | None) -> None:
+def settle_success(
+    workspace: Workspace,
+    stores: Stores,
+    flow_run_id: str,
+    snapshot_id: int | None,
+    *,
+    remover: Remover | None = None,
+) -> None:
     """In the caller's transaction: the batch is done, its files are loaded, and the event says so.
 
-    Needs nothing but the flow run: what is in the lake is settled also if its schema no longer composes.
+    `remover` goes on with the removal of what it replaces. Needs nothing but the flow run: what is in the lake is
+    settled also if its schema no longer composes.
     """
     now = utc_now()
     run = stores.flow_runs.get(flow_run_id)
@@ -209,7 +219,7 @@ def settle_success(workspace: Workspace, stores: Stores, flow_run_id: str, snaps
     )
     for replaced in batch.replaces:
         if stores.batches.get(replaced).status is BatchStatus.SUCCESS:
-            stores.batches.begin_removal(replaced, release_files=False, replaced=True)
+            stores.batches.begin_removal(replaced, release_files=False, replaced=True, remover=remover)
     request_reloads(stores, flow_run_id, batch.id)
     stores.ledger.settle(flow_run_id)
     taken = {file.path for file in stores.ledger.of_run(flow_run_id) if file.state in _DONE}

@@ -10,7 +10,7 @@ from headwater.catalog.base import utc_now
 from headwater.errors import HeadwaterError
 from headwater.flows.kept import remove_older
 from headwater.flows.reloading import finish_reloads
-from headwater.flows.removal import finish_removals
+from headwater.flows.removal import finish_removals, interrupted_removals
 from headwater.flows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def maintain_lake(
     """
     done: list[Maintained] = []
     chores: dict[str, Callable[[], object]] = {}
-    for batch in workspace.catalog.batches.being_removed():
+    for batch in interrupted_removals(workspace):
         chores[f"removal of batch {batch.id}"] = partial(finish_removals, workspace, [batch.id])
     for dataset in sorted({each.dataset for each in workspace.catalog.reloads.pending()}):
         chores[f"profiles of dataset {dataset!r}"] = partial(finish_reloads, workspace, dataset)

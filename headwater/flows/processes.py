@@ -5,6 +5,8 @@ start of the machine, in the kernel's ticks, together with the kernel's id of th
 `/proc/PID/stat`, and `/proc/sys/kernel/random/boot_id`). Elsewhere it is the clock's time that psutil tells.
 """
 
+import os
+import socket
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +35,21 @@ def is_at_work(pid: int, began: str) -> bool:
         return _is_same(pid, began) and psutil.Process(pid).status() not in _ENDED
     except psutil.NoSuchProcess:
         return False
+
+
+def this_process() -> str:
+    """This process as a holder: what others can tell from that it works."""
+    pid = os.getpid()
+    return f"process:{socket.gethostname()}:{pid}:{began_at(pid)}"
+
+
+def has_ended(holder: str) -> bool | None:
+    """Whether a holder's process is gone; None where that cannot be told from here."""
+    kind, _, rest = holder.partition(":")
+    if kind != "process":
+        return None
+    host, pid, began = rest.rsplit(":", 2)
+    return not is_at_work(int(pid), began) if host == socket.gethostname() else None
 
 
 def _is_same(pid: int, began: str) -> bool:

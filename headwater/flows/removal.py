@@ -2,14 +2,18 @@
 
 A removal touches three stores, so it is entered in the catalog first (`removing`), then done step by step, each of
 which may be repeated, and ended in the catalog last. A kill in between leaves the entry, and whoever finds it goes on:
-the same command, the replacing run's next step, maintenance, `headwater doctor --mend`.
+the same command, the replacing run's next step, maintenance, `headwater doctor --mend`. Who works on one holds it by
+a lease meanwhile, so that nobody takes it for interrupted.
 """
 
 import logging
 from collections.abc import Collection
 
+from headwater.catalog.base import utc_now
 from headwater.errors import ConflictError
 from headwater.flows.context import RunContext
+from headwater.flows.heartbeat import removing, this_remover
+from headwater.flows.processes import has_ended
 from headwater.flows.reloading import may_have_profiles
 from headwater.flows.workspace import Workspace
 from headwater.model.runs import Batch, BatchStatus
@@ -44,7 +48,7 @@ def revert_batch(workspace: Workspace, batch_id: str, *, release_files: bool = F
         )
     for each in workspace.catalog.batches.with_replays([batch_id]):
         _require_closed_run(workspace, workspace.catalog.batches.get(each))
-    workspace.catalog.batches.begin_removal(batch_id, release_files=release_files)
+    workspace.catalog.batches.begin_removal(batch_id, release_files=release_files, remover=this_remover(workspace))
     finish_removals(workspace, [batch_id])
     return workspace.catalog.batches.get(batch_id)
 
@@ -74,14 +78,28 @@ def finish_removals(workspace: Workspace, batch_ids: Collection[str] | None = No
     """
     if batch_ids is not None and not batch_ids:
         return []
-    ended = []
+    todo: list[Batch] = []
     wanted = set(batch_ids or ())
     for batch in workspace.catalog.batches.being_removed():
         if batch_ids is None or batch.id in wanted or batch.replay_of in wanted:
             wanted.add(batch.id)
-            _finish_removal(workspace, batch)
-            ended.append(batch.id)
+            todo.append(batch)
+    ended = [batch.id for batch in todo]
+    if todo:
+        with removing(workspace, ended):
+            for batch in todo:
+                _finish_removal(workspace, batch)
     return ended
+
+
+def interrupted_removals(workspace: Workspace) -> list[Batch]:
+    """The batches whose removal has begun and not ended, and on which nobody works any more."""
+    now = utc_now()
+    return [
+        batch
+        for batch, who in workspace.catalog.batches.removals()
+        if who is None or who.lease_until < now or has_ended(who.holder)
+    ]
 
 
 def _finish_removal(workspace: Workspace, batch: Batch) -> None:

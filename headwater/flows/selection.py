@@ -6,7 +6,7 @@ Rules: sources.md, section 6, with the extensions that the specification propose
 import fnmatch
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,21 +48,22 @@ def file_matcher(source: Source) -> Callable[[str], bool]:
         DocumentError: `files` is no glob, or `regex:` is followed by something that is no regular expression.
     """
     root = "".join(f"{part}/" for part in source.path.split("/") if part not in ("", "."))
-    ignored = source.ready.ignore
+    ignored = _ignored_names(source)
     pattern = _compile(source.files)
     whole_path = source.files.startswith("regex:") or "/" in source.files
 
     def matches(path: str) -> bool:
         name = posixpath.basename(path)
-        if _is_ignored(name, ignored):
+        if ignored.match(name) is not None:
             return False
         return pattern.fullmatch(path.lstrip("/").removeprefix(root) if whole_path else name) is not None
 
     return matches
 
 
-def _is_ignored(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+def _ignored_names(source: Source) -> re.Pattern[str]:
+    """All of `ready.ignore` as one pattern; without any, one that fits no name."""
+    return re.compile("|".join(fnmatch.translate(pattern) for pattern in source.ready.ignore) or "(?!)")
 
 
 def _compile(files: str) -> re.Pattern[str]:
@@ -156,11 +157,11 @@ def orphaned_manifests(paths: Collection[str], source: Source) -> dict[str, str 
     None stands for all that a folder's manifest names, where the folder has no file of the source. A manifest that the
     source would itself take for data is judged as data.
     """
-    manifest, ignored = source.ready.manifest, source.ready.ignore
+    manifest, ignored = source.ready.manifest, _ignored_names(source)
     if manifest is None:
         return {}
     present, matches = set(paths), file_matcher(source)
-    others = [path for path in present if not matches(path) and not _is_ignored(posixpath.basename(path), ignored)]
+    others = [path for path in present if not matches(path) and not ignored.match(posixpath.basename(path))]
     if "{file}" not in manifest:
         with_data = {posixpath.dirname(path) for path in present if matches(path)}
         alone = [path for path in others if posixpath.dirname(path) not in with_data]

@@ -13,7 +13,7 @@ _FROM_STORED = {code + _OFFSET: code for code in _SURROGATES}
 
 def stored_path(path: str) -> str:
     """The path as it is kept in the ledger, in diagnostics and in messages."""
-    return path.translate(_TO_STORED)
+    return path if path.isascii() else path.translate(_TO_STORED)
 
 
 def source_path(stored: str) -> str:

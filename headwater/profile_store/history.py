@@ -1,10 +1,12 @@
 """Forgetting what only the removal of an old batch would show again.
 
 Of each batch, oldest first, those rows go that a whole record of the same identity has replaced. The search for one
-begins at the next older batch, so that it ends at once where a dataset is sent whole again and again.
+begins at the next older batch, so that it ends at once where a dataset is sent whole again and again. They go a page
+at a time, so that whoever loads meanwhile does not wait for all of them.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from headwater.profile_store.batches import rows_of
 from headwater.profile_store.loads import Removal
-from headwater.profile_store.tables import batch, fragment, lookup_entity
+from headwater.profile_store.tables import BATCH_ROWS, batch, fragment, lookup_entity
 from headwater.profile_store.times import to_micros
 
 
@@ -26,18 +28,46 @@ def batches_with_history(connection: Connection, dataset: str, before: datetime)
     return [row.batch_id for row in found[:newest_whole]]
 
 
-def forget_batch(connection: Connection, batch_id: str, before: datetime) -> Removal:
-    """Remove what was replaced of one batch by then. The caller has one transaction around it."""
-    known = connection.execute(sa.select(batch).where(batch.c.batch_id == batch_id)).one_or_none()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Rows of a batch that lie together: those with ids from `first` until before `end`."""
+
+    table: sa.Table
+    first: int
+    end: int
+
+
+def pages_to_forget(connection: Connection, batch_id: str, before: datetime, *, rows: int) -> list[Page]:
+    """Where rows of a batch lie that were replaced by then: parts of so many rows, of which some are to go.
+
+    It only reads, so that nobody waits for the search.
+    """
+    known = _batch(connection, batch_id)
+    if known is None:
+        return []
+    start = known.no * BATCH_ROWS
+    pages = []
+    for table in (fragment, lookup_entity):
+        to_go = sa.and_(rows_of(table, known.no), _is_replaced(table, known, to_micros(before)))
+        numbers = connection.execute(sa.select((table.c.id - start) // rows).where(to_go).distinct()).scalars()
+        firsts = (start + number * rows for number in sorted(numbers))
+        pages += [Page(table=table, first=first, end=first + rows) for first in firsts]
+    return pages
+
+
+def forget_page(connection: Connection, batch_id: str, before: datetime, page: Page) -> Removal:
+    """Remove what was replaced by then of a part of a batch. The caller has one transaction around it."""
+    known = _batch(connection, batch_id)
     if known is None:
         return Removal()
-    fragments, entities = (
-        connection.execute(
-            sa.delete(table).where(rows_of(table, known.no), _is_replaced(table, known, to_micros(before)))
-        ).rowcount
-        for table in (fragment, lookup_entity)
-    )
-    return Removal(fragments=fragments, lookup_entities=entities)
+    ids = page.table.c.id
+    to_go = sa.and_(ids >= page.first, ids < page.end, _is_replaced(page.table, known, to_micros(before)))
+    removed = connection.execute(sa.delete(page.table).where(to_go)).rowcount
+    return Removal(fragments=removed) if page.table is fragment else Removal(lookup_entities=removed)
+
+
+def _batch(connection: Connection, batch_id: str) -> sa.Row[tuple[Any, ...]] | None:
+    return connection.execute(sa.select(batch).where(batch.c.batch_id == batch_id)).one_or_none()
 
 
 def _is_replaced(table: sa.Table, known: sa.Row[tuple[Any, ...]], before: int) -> sa.ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """The profile store as the rest of Headwater sees it."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -31,6 +32,9 @@ from headwater.profile_store.tables import batch, event, fragment, link, lookup_
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_FORGOTTEN_AT_ONCE: Final = 5_000
+_PAUSE_SECONDS: Final = 0.15
+"""Longer than SQLite's writers sleep before they try again (`sqliteDefaultBusyCallback`: 100 ms)."""
 _Result = TypeVar("_Result", IdentityLoad, ProfileLoad)
 _WRITTEN: Final = {"identities": (vertex, link), "profiles": (fragment, event, lookup_entity)}
 """The tables that a load writes to."""
@@ -162,13 +166,14 @@ class ProfileStore:
         with writing_transaction(self._engine) as connection:
             return removal.expire_events(connection, dataset, before)
 
-    def forget_history(self, dataset: str, *, before: datetime) -> Removal:
+    def forget_history(self, dataset: str, *, before: datetime, rows_at_once: int = _FORGOTTEN_AT_ONCE) -> Removal:
         """Remove records of the dataset that were replaced by batches ingested before an aware time.
 
         No profile changes, and a batch ingested since then can be removed as if it had never come. One from before does
         not show again what it replaced. Records of an upsert dataset lie on top of each other and stay.
 
-        Each batch's records go in a transaction of their own, so that loads wait no longer than for another load.
+        Records go a part of a batch at a time, each in a transaction of its own and with a pause between two of them,
+        so that loads get in between: they wait for one such part at most. Stopped in the middle, the next call goes on.
 
         Raises:
             HeadwaterError: the database refused, or could not be reached (then `retryable`); repeating goes on.
@@ -177,10 +182,14 @@ class ProfileStore:
             batch_ids = history.batches_with_history(connection, dataset, before)
         fragments = lookup_entities = 0
         for batch_id in batch_ids:
-            with writing_transaction(self._engine) as connection:
-                removed = history.forget_batch(connection, batch_id, before)
-            fragments += removed.fragments
-            lookup_entities += removed.lookup_entities
+            with reading_transaction(self._engine) as connection:
+                pages = history.pages_to_forget(connection, batch_id, before, rows=rows_at_once)
+            for page in pages:
+                with writing_transaction(self._engine) as connection:
+                    removed = history.forget_page(connection, batch_id, before, page)
+                fragments += removed.fragments
+                lookup_entities += removed.lookup_entities
+                time.sleep(_PAUSE_SECONDS)
         return Removal(fragments=fragments, lookup_entities=lookup_entities)
 
     def look_up(

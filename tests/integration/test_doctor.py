@@ -1,8 +1,13 @@
 """The doctor finds what is wrong, says so with a code, and mends what is safe."""
 
 import os
+import shutil
+import sqlite3
+import time
 from collections.abc import Iterator
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,7 @@ from pyarrow import fs
 from headwater.catalog.base import utc_now
 from headwater.catalog.tables import batch as batch_table
 from headwater.catalog.tables import delivery, flow_run, source_file
+from headwater.errors import HeadwaterError
 from headwater.flows import steps
 from headwater.flows.doctor import Code, Finding, examine
 from headwater.flows.removal import revert_batch
@@ -113,6 +119,50 @@ def test_a_removal_that_was_interrupted_is_ended(shop: Shop) -> None:
     shop.workspace.catalog.batches.begin_removal(batch.id, release_files=False)
     assert mended(shop, Code.INTERRUPTED_REMOVAL).subject == batch.id
     assert shop.keys() == []
+
+
+def test_a_removal_that_is_at_work_is_no_finding_until_its_lease_ends(tmp_path: Path) -> None:
+    with open_shop(tmp_path, profile=True, claim_lease_seconds=10) as shop, ThreadPoolExecutor(1) as worker:
+        shop.put("a.json", ("a1", "X"))
+        batch_id = str(shop.run().batch_id)
+        other = sqlite3.connect(tmp_path / "home" / "profile.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # the removal waits for this one
+        removal = worker.submit(revert_batch, shop.workspace, batch_id)
+        leases: set[datetime] = set()
+        deadline = time.monotonic() + 20
+        while len(leases) < 4 and time.monotonic() < deadline:  # it was renewed
+            assert not removal.done(), removal.result()
+            leases.update(each.lease_until for _, each in shop.workspace.catalog.batches.removals() if each is not None)
+            assert examine(shop.workspace, mend=True) == []
+        other.execute("ROLLBACK")
+        other.close()
+        assert removal.result().status is BatchStatus.INACTIVE
+
+        assert len(leases) >= 4
+        elsewhere = {"removing": True, "remover": "process:elsewhere:1:1.0", "removal_lease_until": utc_now()}
+        change(shop, sa.update(batch_table).values(elsewhere))
+        assert mended(shop, Code.INTERRUPTED_REMOVAL).subject == batch_id
+        assert shop.workspace.catalog.batches.removals() == []
+
+
+def test_a_removal_that_failed_is_a_finding_at_once(shop: Shop) -> None:
+    [batch] = shop.workspace.catalog.batches.latest()
+    tables = shop.workspace.settings.home / "lake"
+    with moved_away(tables), pytest.raises(HeadwaterError):
+        revert_batch(shop.workspace, batch.id)
+    assert mended(shop, Code.INTERRUPTED_REMOVAL).subject == batch.id
+    assert shop.keys() == []
+
+
+@contextmanager
+def moved_away(folder: Path) -> Iterator[None]:
+    """The folder is not there for a while."""
+    aside = folder.rename(folder.with_name("aside"))
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
 
 
 def test_staged_files_of_a_failed_batch_are_deleted(shop: Shop, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import trustme
 
@@ -53,7 +53,8 @@ class ObjectStore:
         answers: Refusals to give to the next requests, of any kind, one by one; None answers one as it should be.
         hang: Whether requests are left without an answer.
         drop_after: After how many bytes of a body to hang up, for each of the next bodies; None sends it whole.
-        drip: Whether bodies come one byte at a time.
+        drip: Whether files come one byte at a time.
+        drip_listing: Whether listings come one byte at a time: from their first line on, or from their body on.
         chunked: Whether bodies come without Content-Length.
         ignore_range: Whether a range is answered with the whole file.
         shift_range: By how many bytes to be off.
@@ -71,6 +72,7 @@ class ObjectStore:
     hang: bool = False
     drop_after: list[int | None] = field(default_factory=list)
     drip: bool = False
+    drip_listing: Literal["", "all", "body"] = ""
     chunked: bool = False
     ignore_range: bool = False
     shift_range: int = 0
@@ -136,6 +138,20 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def send_listing(self, body: bytes, headers: dict[str, str]) -> None:
+        """Answer with a listing, as slowly as the store is told to."""
+        slowly = self.server.store.drip_listing
+        if not slowly:
+            self.send(HTTPStatus.OK, body, headers)
+            return
+        chunked = self.server.store.chunked
+        framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
+        head = "".join(f"{line}\r\n" for line in ("HTTP/1.1 200 OK", framing, *map(": ".join, headers.items()), ""))
+        content = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body
+        if slowly == "body":
+            self.wfile.write(head.encode())
+        self._drip(content if slowly == "body" else head.encode() + content)
 
     def send_file(self, content: bytes, headers: dict[str, str]) -> None:
         """Answer with a file or with a range of it, as well or as badly as the store is told to."""

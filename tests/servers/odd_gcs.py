@@ -130,7 +130,8 @@ class _Handler(Handler):
             else:
                 items.append(_described(key, self.store.files[key]))
         more = {"nextPageToken": page[-1]} if len(keys) > _PAGE else {}
-        self._send(HTTPStatus.OK, {"items": items, "prefixes": sorted(prefixes), **more})
+        listing = {"items": items, "prefixes": sorted(prefixes), **more}
+        self.send_listing(json.dumps(listing).encode(), {"Content-Type": "application/json"})
 
     def _refuse(self, refusal: Refusal) -> None:
         if refusal.body is not None:

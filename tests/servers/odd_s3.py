@@ -133,13 +133,11 @@ class _Handler(Handler):
             f"<CommonPrefixes><Prefix>{quote(each)}</Prefix></CommonPrefixes>" for each in sorted(folders)
         )
         token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if more else ""
-        self._send_xml(
+        listing = (
             f"<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>{str(more).lower()}</IsTruncated>"
             f"{contents}{commons}{token}</ListBucketResult>"
         )
-
-    def _send_xml(self, text: str) -> None:
-        self.send(HTTPStatus.OK, text.encode(), {"Content-Type": "application/xml"})
+        self.send_listing(listing.encode(), {"Content-Type": "application/xml"})
 
     def _refuse(self, refusal: Refusal) -> None:
         body = refusal.body

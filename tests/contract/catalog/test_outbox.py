@@ -1,15 +1,19 @@
 """The outbox, the journals and the states of webhooks."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from headwater.catalog.catalog import Catalog
 from headwater.catalog.journal import FORGOTTEN_AFTER, KEPT_FOR
-from headwater.catalog.outbox import Selection
+from headwater.catalog.outbox import Selection, queued
+from headwater.catalog.tables import delivery, event
 from headwater.model.runs import Delivery, Event, WebhookState, WebhookStatus
 
 START = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -44,15 +48,80 @@ def test_a_later_event_waits_for_the_earlier_one_of_its_batch(catalog: Catalog) 
     catalog.outbox.retry(only_due(catalog, "hook"), reason="503", next_attempt_at=START + MINUTE)
     assert due(catalog) == [("1", "other")]
     assert catalog.outbox.webhooks_due(now=START) == ["other"]
-    assert due(catalog, START + MINUTE) == [("1", "hook"), ("1", "other")]
+    assert due(catalog, START + MINUTE) == [("1", "other"), ("1", "hook")]
     assert catalog.outbox.webhooks_due(now=START + MINUTE) == ["other", "hook"]
     catalog.outbox.delivered(only_due(catalog, "hook", START + MINUTE))
-    assert due(catalog) == [("1", "other"), ("2", "hook")]
-    catalog.outbox.give_up(only_due(catalog, "hook"), reason="404")
+    now = max(datetime.now(UTC), START + MINUTE)
+    assert due(catalog, now) == [("1", "other"), ("2", "hook")]
+    catalog.outbox.give_up(only_due(catalog, "hook", now), reason="404")
     assert due(catalog) == [("1", "other")]
     assert [delivery.webhook for delivery in catalog.outbox.waiting(Selection(subjects=["b"]))] == ["other"]
     assert catalog.outbox.due(Selection(code_prefix="ig_"), now=START) == []
     assert catalog.outbox.due(Selection(flow="another"), now=START) == []
+
+
+def test_what_waits_for_another_is_due_when_that_is_and_at_once_when_that_is_over(catalog: Catalog) -> None:
+    def due_at() -> dict[str, datetime]:
+        return {each.event.id: each.next_attempt_at for each in catalog.outbox.waiting(Selection(webhook="hook"))}
+
+    began = datetime.now(UTC)
+    later = began + 10 * MINUTE
+    catalog.outbox.add(an_event("ing_load_success", "1", at=began), ["hook", "other"])
+    catalog.outbox.add(an_event("ig_load_success", "2", at=began), ["hook", "other"])
+    catalog.outbox.add(an_event("ing_load_success", "3", subject="c", at=began), ["hook"])
+    first = next(each for each in catalog.outbox.due(Selection(webhook="hook"), now=began) if each.event.id == "1")
+    catalog.outbox.retry(first, reason="503", next_attempt_at=later)
+    catalog.outbox.add(an_event("ps_load_success", "4", at=began), ["hook"])
+
+    assert due_at() == {"1": later, "2": later, "3": began, "4": later}
+    assert {each.next_attempt_at for each in catalog.outbox.waiting(Selection(webhook="other"))} == {began}
+    assert sorted(due(catalog, later - MINUTE)) == [("1", "other"), ("3", "hook")]
+    taken = next(each for each in catalog.outbox.due(now=later) if each.event.id == "1" and each.webhook == "hook")
+    assert catalog.outbox.take(taken, until=later + MINUTE)
+    catalog.outbox.add(an_event("zz", "5", at=began), ["hook"])
+    catalog.outbox.delivered(taken)
+    after = datetime.now(UTC)
+    assert all(due_at()[each] <= after for each in ("2", "4", "5"))
+    assert {each.event.id for each in catalog.outbox.due(Selection(webhook="hook"), now=after)} == {"2", "3"}
+
+
+@pytest.mark.parametrize("of", ["webhook", "batch"])
+def test_a_page_of_what_is_due_is_read_in_turn_however_much_is_open(catalog: Catalog, of: str) -> None:
+    fill(catalog, batches=2_000)
+    wanted = Selection(webhook="hook") if of == "webhook" else Selection(webhook="hook", subjects=["b7", "r"])
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    sa.event.listen(catalog._engine, "before_cursor_execute", note)
+    found = catalog.outbox.due(wanted, now=START, limit=10)
+    sa.event.remove(catalog._engine, "before_cursor_execute", note)
+
+    assert [each.event.subject for each in found] == (["b7"] if of == "batch" else [f"b{n}" for n in range(10)])
+    [select] = [each for each in asked if each[0].startswith("SELECT")]
+    explain = "EXPLAIN (ANALYZE)" if catalog._engine.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    with catalog._engine.connect() as connection:
+        rows = connection.exec_driver_sql(f"{explain} {select[0]}", select[1]).all()
+    plan = "\n".join(str(row[-1]) for row in rows)
+    assert ("ix_delivery_due" in plan) == (of == "webhook"), plan
+    assert not re.search(r"Seq Scan on delivery|SCAN delivery|before USING INDEX ix_delivery_due", plan), plan
+    assert max(map(int, re.findall(r"actual .*loops=(\d+)", plan)), default=0) < 50, plan
+
+
+def fill(catalog: Catalog, *, batches: int) -> None:
+    """Write two events about each of so many batches, none of which was sent; one by one takes too long."""
+    events, deliveries = [], []
+    for number, code in product(range(batches), ("ing_load_success", "ig_load_success")):
+        at = START - timedelta(seconds=batches - number)
+        new = an_event(code, f"{number}-{code}", subject=f"b{number}", at=at)
+        events.append({name: getattr(new, name) for name in ("id", "code", "subject", "dataset", "flow", "body")})
+        events[-1]["created_at"] = at
+        deliveries.append(queued(new.id, "hook", at))
+    with catalog._begin() as connection:
+        connection.execute(sa.insert(event), events)
+        connection.execute(sa.insert(delivery), deliveries)
+        connection.execute(sa.text("ANALYZE"))  # as autovacuum does on PostgreSQL
 
 
 def test_a_delivery_is_tried_by_one_at_a_time_and_expires(catalog: Catalog) -> None:

@@ -18,8 +18,8 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         yield opened
 
 
-def plans(catalog: Catalog, question: Callable[[], object]) -> list[str]:
-    """The steps of SQLite's plans for whatever the question selects."""
+def selected(catalog: Catalog, question: Callable[[], object]) -> list[Statement]:
+    """Whatever the question selects."""
     asked: list[Statement] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: tuple[object, ...], *_: object) -> None:
@@ -28,11 +28,30 @@ def plans(catalog: Catalog, question: Callable[[], object]) -> list[str]:
     sa.event.listen(catalog._engine, "before_cursor_execute", note)
     question()
     sa.event.remove(catalog._engine, "before_cursor_execute", note)
-    selects = [each for each in asked if each[0].startswith("SELECT")]
+    return [each for each in asked if each[0].startswith("SELECT")]
+
+
+def plans(catalog: Catalog, question: Callable[[], object]) -> list[str]:
+    """The steps of SQLite's plans for whatever the question selects."""
+    selects = selected(catalog, question)
     assert selects
     with catalog._engine.connect() as connection:
         explained = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values) for text, values in selects]
         return [str(row.detail) for rows in explained for row in rows]
+
+
+@pytest.mark.parametrize("of", ["ledger", "observations"])
+def test_a_page_of_files_is_one_question_with_one_parameter_for_all_paths(catalog: Catalog, of: str) -> None:
+    paths = [f"/out/{number}.json" for number in range(1000)]
+
+    def ask() -> object:
+        return catalog.ledger.known("f", paths) if of == "ledger" else catalog.observations.get("f", paths)
+
+    [(_, parameters)] = selected(catalog, ask)
+    assert len(parameters) < 10
+    steps = plans(catalog, ask)
+    assert any("(flow=? AND path=?)" in step for step in steps), steps
+    assert of == "observations" or any("USING COVERING INDEX ix_source_file_known" in step for step in steps), steps
 
 
 def test_a_files_content_is_looked_up_by_its_digest(catalog: Catalog) -> None:

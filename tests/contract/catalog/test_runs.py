@@ -12,6 +12,7 @@ from headwater.catalog.catalog import Catalog
 from headwater.catalog.ledger import MAX_PATH_BYTES, Claim, FileVersion, Verdict
 from headwater.errors import ConflictError, NotFoundError
 from headwater.model.documents import Dataflow, RunRequest
+from headwater.model.paths import stored_path
 from headwater.model.records import RecordCounts
 from headwater.model.runs import (
     BatchStatus,
@@ -105,6 +106,28 @@ def test_the_longest_path_can_be_claimed_and_waited_for(catalog: Catalog) -> Non
     assert catalog.ledger.known(flow, sorted(paths)).keys() == paths
     catalog.observations.note(flow, files, now=START)
     assert catalog.observations.paths(flow) == paths
+
+
+def test_paths_are_found_whatever_is_in_them(catalog: Catalog) -> None:
+    names = [
+        '"',
+        "\\",
+        "\\u0041",
+        "{a,b}",
+        "NULL",
+        "",
+        "\x01\n\x7f",
+        "ü",
+        "日",
+        "\U0001f600",
+        stored_path("\udcff"),
+        "\u2028",
+    ]
+    files = [FileVersion(path=name, size_bytes=10, modified_at=START, version=None) for name in names]
+    claim(catalog, start_run(catalog), *files[::2])
+    catalog.observations.note("f", files[::2], now=START)
+    assert sorted(catalog.ledger.known("f", names)) == sorted(names[::2])
+    assert sorted(catalog.observations.get("f", names)) == sorted(names[::2])
 
 
 def test_a_steps_error_goes_when_the_step_succeeds(catalog: Catalog) -> None:

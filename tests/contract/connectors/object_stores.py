@@ -1,12 +1,14 @@
 """What is tested alike on each object store of our own."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from typing import Literal
 
 import pytest
 
-from connectors import Connector, ConnectorError, FileChangedError, create_connector
+from connectors import Connector, ConnectorError, FileChangedError, TransferError, create_connector
 from tests.servers.object_store import ObjectStore
 from tests.servers.odd_gcs import OddGcs
 from tests.servers.odd_s3 import OddS3
@@ -50,6 +52,26 @@ class TransferContract:
         store.drop_after = [None, drop_after, None, drop_after]
         assert read(connector, "a.bin") == self.CONTENT
         assert store.drop_after == []
+
+    @pytest.mark.parametrize(("drip", "chunked"), [("all", False), ("body", False), ("body", True)])
+    def test_a_listing_that_comes_one_byte_at_a_time(
+        self, store: ObjectStore, connect: Connect, drip: Literal["all", "body"], chunked: bool
+    ) -> None:
+        store.files["in/a.bin"] = self.CONTENT
+        store.drip_listing, store.chunked = drip, chunked
+        least = {"least_bytes_per_second": 1000, "least_speed_seconds": 0.3}
+        connector = connect(store, **least, timeout_seconds=5, max_attempts=2)
+        with pytest.raises(TransferError) as caught:
+            list(connector.list_files("in"))
+        assert re.search(
+            r"sent \d+ bytes of 'in' in 0 s, less than the 1000 bytes per second that are the least\. The transfer was "
+            r"cut off\. Try again; if the source is always so slow, lower `least_bytes_per_second`\.$",
+            str(caught.value),
+        ), str(caught.value)
+        assert caught.value.retryable
+        assert len([each for each in store.requests if "in%2F" in each.path]) == 2, "it was asked again, and no more"
+        store.drip_listing = ""
+        assert [file.path for file in connector.list_files("in")] == ["in/a.bin"]
 
     def test_no_content_length(self, store: ObjectStore, connector: Connector) -> None:
         store.chunked = True

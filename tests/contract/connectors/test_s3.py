@@ -435,6 +435,14 @@ class TestTransfer(TransferContract):
         )
         assert caught.value.retryable
 
+    def test_a_listing_that_comes_one_byte_at_a_time_over_tls(self, connect: Connect) -> None:
+        with odd_s3(tls=True) as store:
+            store.drip_listing = "all"
+            speed = {"least_bytes_per_second": 1000, "least_speed_seconds": 0.3}
+            connector = connect(store, **speed, timeout_seconds=5, max_attempts=1)
+            with pytest.raises(TransferError, match="less than the 1000 bytes per second that are the least"):
+                list(connector.list_files("in"))
+
     def test_a_store_that_sends_one_byte_at_a_time_and_may(self, store: OddS3, connect: Connect) -> None:
         store.files["a.bin"] = self.CONTENT
         store.drip = True

@@ -1,14 +1,18 @@
 """Forgetting replaced records: no profile changes, and newer batches can still be taken out."""
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headwater.profile_store import ProfileStore, Removal
+from headwater.profile_store.tables import fragment
 from tests.contract.profile_store import samples
 
 NAMES = ("a", "b")
@@ -62,6 +66,32 @@ def test_other_datasets_keep_their_history(nights: ProfileStore) -> None:
     assert nights.forget_history("loyalty", before=START + minutes(9)) == Removal()
     load(nights, "loyalty", 9, (False, ("Rome", None)))
     assert nights.forget_history("crm", before=START + minutes(9)) == Removal(fragments=2)
+
+
+def test_loads_get_in_between_while_much_is_forgotten(store: ProfileStore) -> None:
+    for number in (1, 2):
+        batch = replace(samples.loyalty_load(f"crm-{number}", number), dataset="crm")
+        rows = [samples.loyalty_row(f"person-{each}", None) for each in range(400)]
+        store.load_profiles(batch, samples.rows(samples.LOYALTY_SCHEMA, rows))
+    before = START + minutes(3)
+
+    with ThreadPoolExecutor(1) as worker:
+        forgetting = worker.submit(store.forget_history, "crm", before=before, rows_at_once=20)
+        deadline = time.monotonic() + 30
+        while kept(store) == 800:
+            assert time.monotonic() < deadline, "nothing was forgotten"
+        load(store, "other", 5, (False, ("Rome", None)))
+        left = kept(store)
+        removed = forgetting.result()
+
+    assert 401 < left < 801, "the load came between two parts"
+    assert (removed, kept(store)) == (Removal(fragments=400), 401)
+
+
+def kept(store: ProfileStore) -> int:
+    """How many records of people there are, replaced ones among them."""
+    with store._engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(fragment)).scalar_one()
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
