@@ -108,19 +108,20 @@ class _Regrouping:
     def __init__(self, connection: Connection, stage: Stage, rules: IdentityRules) -> None:
         self._connection = connection
         self._rules = rules
-        members = stage.table.join(vertex, vertex.c.component == stage.table.c.component)
+        # Not joined: SQLite would begin with all vertices or links, in the order of an index.
+        which = vertex.c.component.in_(sa.select(stage.table.c.component))
         columns = (vertex.c.id, vertex.c.component, sa.func.coalesce(vertex.c.graph, NO_GRAPH), vertex.c.namespace_id)
-        found = connection.execute(sa.select(*columns, vertex.c.value).select_from(members).order_by(vertex.c.id))
-        *numbers, self._values = to_columns(found, *[pa.int64()] * len(columns), pa.string())
-        self._ids, self._components, self._graphs, self._namespaces = (each.to_numpy() for each in numbers)
-        self._read_links(members)
+        found = connection.execute(sa.select(*columns, vertex.c.value).where(which))
+        *numbers, values = to_columns(found, *[pa.int64()] * len(columns), pa.string())
+        order = np.argsort(numbers[0].to_numpy())
+        self._ids, self._components, self._graphs, self._namespaces = (each.to_numpy()[order] for each in numbers)
+        self._values = values.take(pa.array(order))
+        self._read_links(link.c.right_id.in_(sa.select(vertex.c.id).where(which)))
 
-    def _read_links(self, members: sa.Join) -> None:
+    def _read_links(self, which: sa.ColumnElement[bool]) -> None:
         """Both ends of each link, by place, when it was seen last, and the newest batch that showed it."""
         columns = (link.c.id, link.c.left_id, link.c.right_id)
-        found = self._connection.execute(
-            sa.select(*columns).select_from(members.join(link, link.c.right_id == vertex.c.id))
-        )
+        found = self._connection.execute(sa.select(*columns).where(which))
         ids, left_ids, right_ids = (each.to_numpy() for each in to_columns(found, *[pa.int64()] * len(columns)))
         left, right = np.searchsorted(self._ids, left_ids), np.searchsorted(self._ids, right_ids)
         numbers, batch_of = np.unique(ids // BATCH_ROWS, return_inverse=True)

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headwater.identity import IdentityGraph
 from headwater.model.documents import IdentitySettings, IdentityType
 from headwater.profile_store import IdentityLoad, ProfileStore
+from headwater.profile_store.engine import open_database, writing
 from tests.contract.profile_store import samples
 
 PEOPLE = {"cookie": IdentityType.COOKIE, "device": IdentityType.DEVICE, "crm": IdentityType.CROSS_DEVICE}
@@ -175,6 +178,34 @@ def test_around_a_hub_neither_the_order_of_batches_nor_one_that_is_gone_changes_
         seen.append(graphs_around_hubs(store, prefix))
     assert seen[0] == seen[1] == seen[2]
     assert len(seen[0]) > 10, "the tablet joins nobody"
+
+
+MANY_PAIRS = """
+WITH RECURSIVE pair (n) AS (SELECT 1000001 UNION ALL SELECT n + 2 FROM pair WHERE n < 1100000),
+person (id, component) AS (SELECT n, n FROM pair UNION ALL SELECT n + 1, n FROM pair)
+INSERT INTO profile_vertex SELECT id, id * 7919, id, 1, 'v' || id, component, component FROM person
+"""
+THEIR_LINKS = "INSERT INTO profile_link SELECT id, id - 1, id FROM profile_vertex WHERE id > 1000000 AND id % 2 = 0"
+
+
+def test_a_load_around_a_hub_does_not_read_the_rest_of_the_graph(tmp_path: Path) -> None:
+    """SQLite counts its steps: reading each of 100,000 identities takes several of them for each."""
+    engine = open_database(f"sqlite:///{tmp_path}/store.db")
+    with ProfileStore(engine) as store:
+        for number in range(2):
+            link(store, f"B{number}", number, *(["device:hub", f"crm:{number}-{each}"] for each in range(40)))
+        with writing(engine) as connection:
+            connection.exec_driver_sql(MANY_PAIRS)
+            connection.exec_driver_sql(THEIR_LINKS)
+        thousands = []
+
+        def count(connection: Any, *_: object) -> None:  # noqa: ANN401 - the driver's
+            connection.set_progress_handler(lambda: thousands.append(1), 1000)
+
+        sa.event.listen(engine, "checkout", count)
+        link(store, "B2", 2, *(["device:hub", f"crm:2-{each}"] for each in range(40)))
+        assert members(store, "crm:2-0") == {"crm:2-0"}
+    assert 0 < len(thousands) < 100
 
 
 def test_links_that_many_batches_repeat_are_confirmed(store: ProfileStore) -> None:
