@@ -98,6 +98,13 @@ class Outbox(Store):
             row = connection.execute(_open_deliveries(selection, columns).select_from(delivery)).one()
         return row.waiting, row.tried
 
+    def overdue(self, before: datetime, selection: Selection = EVERYTHING) -> dict[str, int]:
+        """By webhook, how many open deliveries have been due since before then and were not tried."""
+        columns = (delivery.c.webhook, sa.func.count().label("waiting"))
+        query = _open_deliveries(selection, columns).where(delivery.c.next_attempt_at < before)
+        rows = self._all(query.group_by(delivery.c.webhook).order_by(delivery.c.webhook))
+        return {row["webhook"]: row["waiting"] for row in rows}
+
     def failing(self, selection: Selection = EVERYTHING, *, limit: int) -> list[Delivery]:
         """Deliveries that were tried, did not succeed and are tried again; oldest event first."""
         query = _with_events(_open_deliveries(selection, _COLUMNS)).where(delivery.c.last_error.is_not(None))

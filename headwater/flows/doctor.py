@@ -227,10 +227,8 @@ def _load_and_close(workspace: Workspace, flow_run_id: str) -> None:
 
 
 def _stuck_notifications(workspace: Workspace) -> Iterator[Found]:
-    stuck = [each for each in workspace.catalog.outbox.waiting() if each.next_attempt_at < utc_now() - STUCK_AFTER]
     notifiers = {notifier.name for notifier in workspace.catalog.resources.list("notifier")}
-    for webhook in sorted({each.webhook for each in stuck}):
-        count = sum(each.webhook == webhook for each in stuck)
+    for webhook, count in workspace.catalog.outbox.overdue(utc_now() - STUCK_AFTER).items():
         if webhook in notifiers and workspace.messenger is None:
             yield found(
                 Code.STUCK_NOTIFICATIONS,
@@ -251,7 +249,7 @@ def _stuck_notifications(workspace: Workspace) -> Iterator[Found]:
 def _deliver(workspace: Workspace, webhook: str) -> None:
     mine = Selection(webhook=webhook)
     deliver_due(workspace, mine)
-    if any(each.next_attempt_at < utc_now() - STUCK_AFTER for each in workspace.catalog.outbox.waiting(mine)):
+    if workspace.catalog.outbox.overdue(utc_now() - STUCK_AFTER, mine):
         raise HeadwaterError("some notifications were not tried now either; the log says why.")
 
 

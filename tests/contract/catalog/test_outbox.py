@@ -135,6 +135,16 @@ def test_a_delivery_is_tried_by_one_at_a_time_and_expires(catalog: Catalog) -> N
     assert [delivery.webhook for delivery in catalog.outbox.waiting()] == ["hook"]
 
 
+def test_what_was_not_tried_in_time_is_counted_by_webhook(catalog: Catalog) -> None:
+    catalog.outbox.add(an_event("ing_load_success", "1"), ["hook", "other"])
+    catalog.outbox.add(an_event("ig_load_success", "2"), ["hook"])
+    catalog.outbox.delivered(only_due(catalog, "other"))
+
+    assert catalog.outbox.overdue(START) == {}
+    assert catalog.outbox.overdue(START + MINUTE) == {"hook": 2}
+    assert catalog.outbox.overdue(START + MINUTE, Selection(webhook="other")) == {}
+
+
 def test_what_a_slow_deliverer_enters_late_changes_no_end(catalog: Catalog) -> None:
     catalog.outbox.add(an_event("ing_load_success", "1"), ["hook"])
     slow = only_due(catalog, "hook")
