@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.rest import RestCatalog
-from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.catalog.sql import SqlCatalog, SqlCatalogBaseTable
 from pyiceberg.exceptions import NamespaceAlreadyExistsError
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, Table, inspect, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, ProgrammingError
 
 from headwater.errors import SettingsError
@@ -63,11 +63,23 @@ def _open_sql_catalog(url: str, properties: dict[str, str]) -> Catalog:
     if parsed.get_backend_name() == "sqlite":
         parsed = _prepare_sqlite(parsed)
     uri = parsed.render_as_string(hide_password=False)
+    catalog = SqlCatalog(NAMESPACE, uri=uri, pool_pre_ping="true", init_catalog_tables="false", **properties)
     try:
-        return SqlCatalog(NAMESPACE, uri=uri, pool_pre_ping="true", **properties)
+        for table in SqlCatalogBaseTable.metadata.sorted_tables:
+            _make_sure_of(table, catalog.engine)
+    except Exception:
+        catalog.close()
+        raise
+    return catalog
+
+
+def _make_sure_of(table: Table, engine: Engine) -> None:
+    """Create the table unless it is there; pyiceberg gives up where another process creates it at the same time."""
+    try:
+        table.create(engine, checkfirst=True)
     except (OperationalError, ProgrammingError, IntegrityError):
-        # Another process may have created the catalog's tables between pyiceberg's look and its own attempt.
-        return SqlCatalog(NAMESPACE, uri=uri, pool_pre_ping="true", **properties)
+        if not inspect(engine).has_table(table.name):
+            raise
 
 
 def _prepare_sqlite(url: URL) -> URL:

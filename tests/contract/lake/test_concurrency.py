@@ -6,6 +6,7 @@ from multiprocessing.synchronize import Barrier
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 from headwater.lake import SYSTEM_COLUMN, Lake
 from tests.contract.lake.rows import COLUMNS, LakeAddress, keys_in, load, stage
@@ -105,3 +106,25 @@ def test_processes_may_open_a_new_lake_and_prepare_a_table_at_once(address: Lake
     with address.open() as lake:
         assert sorted(lake.scan("fresh").column_names) == sorted([SYSTEM_COLUMN, *COLUMNS.names, "a", "b", "c"])
         assert len(lake.datasets()) == 1
+
+
+def test_another_process_may_be_faster_with_each_table_of_the_catalog(address: LakeAddress) -> None:
+    """Whatever table this process is about to create, somebody else creates just before it does."""
+    rival = sa.create_engine(address.iceberg_url, poolclass=sa.NullPool)
+    created: list[str] = []
+
+    def be_faster(connection: sa.Connection, _cursor: object, statement: str, *_others: object) -> None:
+        words = statement.split()
+        if words[:2] == ["CREATE", "TABLE"] and connection.engine is not rival and words[2] not in created:
+            created.append(words[2])
+            with rival.begin() as others:
+                others.exec_driver_sql(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", be_faster)
+    try:
+        with address.open() as lake:
+            lake.ensure_table("fresh", COLUMNS)
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", be_faster)
+
+    assert sorted(created) == ["iceberg_namespace_properties", "iceberg_tables"]
