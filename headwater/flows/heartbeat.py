@@ -37,13 +37,13 @@ def beating(workspace: Workspace, flow_run_id: str) -> Iterator[None]:
 def removing(workspace: Workspace, batch_ids: Collection[str]) -> Iterator[None]:
     """Hold the removals of batches for as long as the block takes; others see that somebody works on them."""
     renew = partial(_hold_removals, workspace, batch_ids)
-    with _renewed(renew, lease(workspace), f"the removal of {', '.join(batch_ids)}"):
-        try:
+    try:
+        with _renewed(renew, lease(workspace), f"the removal of {', '.join(batch_ids)}"):
             yield
-        except BaseException:
-            with suppress(HeadwaterError):  # then the lease runs out
-                workspace.catalog.batches.give_up_removals(batch_ids, this_process())
-            raise
+    except BaseException:  # whatever ended it, and only once nothing renews the lease any more
+        with suppress(HeadwaterError):  # then the lease runs out
+            workspace.catalog.batches.give_up_removals(batch_ids, this_process())
+        raise
 
 
 def this_remover(workspace: Workspace) -> Remover:
