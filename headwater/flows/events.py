@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from headwater.model.documents import Dataflow
+from headwater.model.documents import BatchEventCode, Dataflow, FileEventCode, FlowRunEventCode
 from headwater.model.runs import Batch, Event, FlowRun, FlowRunState
 from headwater.notify import Sender
 from headwater.notify import batch_event as build_batch_event
 from headwater.notify import file_event as build_file_event
 from headwater.notify import flow_run_event as build_flow_run_event
-from headwater.notify.events import BatchEventCode, FileEventCode, FlowRunEventCode
 from headwater.settings import Settings
 
 

@@ -15,9 +15,8 @@ from headwater.catalog.catalog import Stores
 from headwater.flows.events import file_event
 from headwater.flows.notifications import enqueue
 from headwater.flows.workspace import Workspace
-from headwater.model.documents import Dataflow, Expectation
+from headwater.model.documents import Dataflow, Expectation, FileEventCode
 from headwater.model.runs import FileState, FlowRun, FlowRunState, SourceFile
-from headwater.notify.events import FileEventCode
 from headwater.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -24,8 +24,8 @@ from headwater.flows.notifications import LOAD_WAITS, deliver_due, enqueue
 from headwater.flows.profile_rows import goes_to_profile
 from headwater.flows.reloading import finish_reloads
 from headwater.flows.workspace import Workspace
+from headwater.model.documents import BatchEventCode
 from headwater.model.runs import Batch, BatchStatus, ErrorSummary, FlowRun, FlowRunState
-from headwater.notify.events import BatchEventCode
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,9 @@ from headwater.flows.profile_rows import batch_load, current_rows, goes_to_profi
 from headwater.flows.reloading import finish_reloads, request_reloads
 from headwater.flows.removal import finish_removals
 from headwater.flows.workspace import Workspace
-from headwater.model.documents import Dataflow
+from headwater.model.documents import BatchEventCode, Dataflow
 from headwater.model.records import RecordCounts
 from headwater.model.runs import Batch, BatchStatus, ErrorSummary, FileState
-from headwater.notify.events import BatchEventCode
 
 log = logging.getLogger(__name__)
 

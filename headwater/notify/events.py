@@ -7,23 +7,12 @@ schema's fields stand beside it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import quote
 from uuid import uuid4
 
-from headwater.model.documents import EventCode
+from headwater.model.documents import BatchEventCode, EventCode, FileEventCode, FlowRunEventCode
 from headwater.model.runs import Batch, ErrorSummary, Event, FlowRun
-
-BatchEventCode = Literal[
-    "ing_load_success",
-    "ing_load_failure",
-    "ig_load_success",
-    "ig_load_failure",
-    "ps_load_success",
-    "ps_load_failure",
-]
-FileEventCode = Literal["sources_file_late", "sources_file_missing", "sources_file_short", "sources_file_empty"]
-FlowRunEventCode = Literal["sources_flow_run_success", "sources_flow_run_failure"]
 
 PROVIDER: Final = "aep_observability_catalog_events"
 """Our `x-adobe-provider`, and `providerMetadata` in the payload. AEP does not publish its provider's id."""

@@ -12,13 +12,21 @@ from headwater.model.documents.profiles import AttributeMerge, MergePolicy
 from headwater.model.documents.resource import Resource, SecretRef
 from headwater.model.documents.schemas import Dataset, DataType, Descriptor, FieldGroup, Schema, XdmClass, XdmPath
 from headwater.model.documents.sources import Encryption, Readiness, Source
-from headwater.model.documents.subscribers import EventCode, Notifier, Webhook
+from headwater.model.documents.subscribers import (
+    BatchEventCode,
+    EventCode,
+    FileEventCode,
+    FlowRunEventCode,
+    Notifier,
+    Webhook,
+)
 
 __all__ = [
     "RESOURCE_TYPES",
     "Account",
     "AnyResource",
     "AttributeMerge",
+    "BatchEventCode",
     "DataType",
     "Dataflow",
     "Dataset",
@@ -27,6 +35,8 @@ __all__ = [
     "EventCode",
     "Expectation",
     "FieldGroup",
+    "FileEventCode",
+    "FlowRunEventCode",
     "IdentityNamespace",
     "IdentitySettings",
     "IdentityType",

@@ -7,20 +7,17 @@ from pydantic import Field, HttpUrl, StringConstraints, model_validator
 from headwater.model.base import Name
 from headwater.model.documents.resource import Resource, SecretRef
 
-EventCode = Literal[
+BatchEventCode = Literal[
     "ing_load_success",
     "ing_load_failure",
     "ig_load_success",
     "ig_load_failure",
     "ps_load_success",
     "ps_load_failure",
-    "sources_flow_run_success",
-    "sources_flow_run_failure",
-    "sources_file_late",
-    "sources_file_missing",
-    "sources_file_short",
-    "sources_file_empty",
 ]
+FlowRunEventCode = Literal["sources_flow_run_success", "sources_flow_run_failure"]
+FileEventCode = Literal["sources_file_late", "sources_file_missing", "sources_file_short", "sources_file_empty"]
+EventCode = Literal[BatchEventCode, FlowRunEventCode, FileEventCode]
 
 
 class Webhook(Resource):

@@ -4,10 +4,10 @@ from uuid import UUID
 
 import pytest
 
+from headwater.model.documents import BatchEventCode
 from headwater.model.records import RecordCounts
 from headwater.model.runs import Batch, BatchStatus, ErrorSummary, Event, FlowRun, FlowRunState
 from headwater.notify import Sender, batch_event, flow_run_event
-from headwater.notify.events import BatchEventCode
 
 START = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 END = datetime(2026, 11, 1, 2, 0, 7, 250_000, tzinfo=UTC)
